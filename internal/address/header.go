@@ -1,0 +1,334 @@
+package address
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Why a From field cannot be trusted to name one author. ParseFrom wraps one
+// of them; mail with such a From is stored and shown but never authenticated.
+var (
+	ErrNoFrom       = errors.New("no From field")
+	ErrTwoFrom      = errors.New("more than one From field")
+	ErrManyMailbox  = errors.New("From names more than one mailbox")
+	ErrGroup        = errors.New("From holds a group")
+	ErrRoute        = errors.New("From holds a source route")
+	ErrEncodedWord  = errors.New("From has an encoded word inside the address")
+	ErrControl      = errors.New("From holds a control character")
+	ErrAmbiguous    = errors.New("From can be read in more than one way")
+	errNoMailbox    = errors.New("no mailbox")
+	maxListMailbox  = 1000
+	maxCommentDepth = 32
+)
+
+// Decoder turns the RFC 2047 encoded words of a display name into text.
+type Decoder func(string) string
+
+// ParseFrom reads the values of all From fields of a mail (RFC 5322 §3.6.2,
+// unfolded, without the field name). It returns an error unless there is
+// exactly one field with exactly one mailbox, written in one unambiguous way.
+// The mailbox is the best reading for a person even when err is set, and may
+// then be zero; only err == nil may be used to decide who wrote the mail.
+func ParseFrom(values []string, decode Decoder) (Mailbox, error) {
+	if len(values) == 0 {
+		return Mailbox{}, ErrNoFrom
+	}
+	list, strict := parseList(values[0], decode)
+	var first Mailbox
+	if len(list) > 0 {
+		first = list[0]
+	}
+	switch {
+	case len(values) > 1:
+		return first, ErrTwoFrom
+	case strings.ContainsFunc(values[0], func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
+		return first, ErrControl
+	case strict != nil:
+		return first, strict
+	case len(list) == 0:
+		return first, fmt.Errorf("%w in From", errNoMailbox)
+	case len(list) > 1:
+		return first, ErrManyMailbox
+	}
+	return first, nil
+}
+
+// ParseList reads an address list (To, Cc, Reply-To) as forgivingly as can be:
+// what cannot be read is left out. It returns at most 1000 mailboxes.
+func ParseList(value string, decode Decoder) []Mailbox {
+	list, _ := parseList(value, decode)
+	return list
+}
+
+// parser walks one structured field body (RFC 5322 §3.2).
+type parser struct {
+	s string
+	i int
+}
+
+func (p *parser) done() bool { return p.i >= len(p.s) }
+
+func (p *parser) peek() byte {
+	if p.done() {
+		return 0
+	}
+	return p.s[p.i]
+}
+
+// addrSpec reads local@domain without white space or comments.
+func (p *parser) addrSpec() (local, domain string, err error) {
+	if p.peek() == '"' {
+		if local, err = p.quoted(); err != nil {
+			return "", "", err
+		}
+	} else {
+		start := p.i
+		for !p.done() && (isAtext(p.peek()) || p.peek() == '.') {
+			p.i++
+		}
+		if local = p.s[start:p.i]; !isDotAtom(local) {
+			return "", "", ErrSyntax
+		}
+	}
+	if p.peek() != '@' {
+		return "", "", fmt.Errorf("%w: no domain", ErrSyntax)
+	}
+	p.i++
+	return local, p.domain(), nil
+}
+
+func (p *parser) domain() string {
+	start := p.i
+	if p.peek() == '[' {
+		for !p.done() && p.peek() != ']' {
+			p.i++
+		}
+		p.i = min(p.i+1, len(p.s))
+		return p.s[start:p.i]
+	}
+	for !p.done() && (isAtext(p.peek()) || p.peek() == '.') {
+		p.i++
+	}
+	return p.s[start:p.i]
+}
+
+// quoted reads a quoted-string and returns what it means.
+func (p *parser) quoted() (string, error) {
+	var b strings.Builder
+	for p.i++; !p.done(); p.i++ {
+		switch c := p.peek(); c {
+		case '"':
+			p.i++
+			return b.String(), nil
+		case '\\':
+			if p.i++; p.done() {
+				return "", ErrSyntax
+			}
+			b.WriteByte(p.peek())
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), ErrSyntax
+}
+
+// comment skips a comment, nested ones too, and returns its text.
+func (p *parser) comment() string {
+	depth, start := 0, p.i+1
+	for ; !p.done(); p.i++ {
+		switch p.peek() {
+		case '\\':
+			p.i++
+		case '(':
+			if depth++; depth > maxCommentDepth {
+				p.i = len(p.s)
+				return ""
+			}
+		case ')':
+			if depth--; depth == 0 {
+				p.i++
+				return p.s[start : p.i-1]
+			}
+		}
+	}
+	return ""
+}
+
+// entry is one mailbox as it is being read from a list.
+type entry struct {
+	words   []string // the display name, or a bare address, word by word
+	quoted  bool     // words holds a quoted string
+	at      bool     // words holds an unquoted "@"
+	angle   string   // what stands between < and >
+	angles  int
+	comment string
+}
+
+// parseList reads mailboxes and remembers the first thing that a strict
+// reader would refuse.
+func parseList(value string, decode Decoder) (list []Mailbox, strict error) {
+	p := parser{s: value}
+	var e entry
+	refuse := func(err error) {
+		if strict == nil {
+			strict = err
+		}
+	}
+	flush := func() {
+		if m, err := e.mailbox(decode); err == nil {
+			list = append(list, m)
+		} else if !errors.Is(err, errNoMailbox) {
+			refuse(err)
+		}
+		if e.angles > 1 || e.angles == 1 && e.at {
+			refuse(ErrAmbiguous)
+		}
+		e = entry{}
+	}
+	for !p.done() && len(list) < maxListMailbox {
+		switch c := p.peek(); c {
+		case ' ', '\t', '\r', '\n':
+			p.i++
+		case ',':
+			p.i++
+			flush()
+		case ';', ':':
+			p.i++
+			refuse(ErrGroup)
+			if c == ':' {
+				e = entry{} // the group's name
+			} else {
+				flush()
+			}
+		case '(':
+			e.comment = p.comment()
+		case '"':
+			p.quotedWord(&e, refuse)
+		case '<':
+			p.angle(&e, refuse)
+		default:
+			p.word(&e, refuse)
+		}
+	}
+	flush()
+	return list, strict
+}
+
+func (p *parser) quotedWord(e *entry, refuse func(error)) {
+	start := p.i
+	w, err := p.quoted()
+	if err != nil {
+		refuse(ErrAmbiguous)
+	}
+	if p.peek() == '@' { // a bare address with a quoted local part
+		p.i++
+		e.words, e.at = append(e.words, p.s[start:p.i]+p.domain()), true
+		return
+	}
+	if e.angles > 0 {
+		refuse(ErrAmbiguous)
+	}
+	e.words, e.quoted = append(e.words, w), true
+}
+
+func (p *parser) angle(e *entry, refuse func(error)) {
+	start := p.i + 1
+	for p.i++; !p.done() && p.peek() != '>'; {
+		switch p.peek() {
+		case '"':
+			if _, err := p.quoted(); err != nil {
+				refuse(ErrAmbiguous)
+			}
+		case '(':
+			refuse(ErrAmbiguous)
+			p.i++
+		default:
+			p.i++
+		}
+	}
+	if p.done() {
+		refuse(ErrAmbiguous)
+	}
+	if e.angles++; e.angles == 1 {
+		e.angle = strings.TrimSpace(p.s[start:min(p.i, len(p.s))])
+	}
+	p.i++
+	if strings.HasPrefix(e.angle, "@") {
+		refuse(ErrRoute)
+		if i := strings.LastIndexByte(e.angle, ':'); i >= 0 {
+			e.angle = e.angle[i+1:]
+		}
+	}
+	if strings.Contains(e.angle, "=?") {
+		refuse(ErrEncodedWord)
+	}
+}
+
+func (p *parser) word(e *entry, refuse func(error)) {
+	start := p.i
+	for !p.done() && strings.IndexByte(" \t\r\n,;:<\"", p.peek()) < 0 {
+		if p.peek() == '(' && p.i > start {
+			break
+		}
+		p.i++
+	}
+	if p.i == start {
+		p.i++
+	}
+	w := p.s[start:p.i]
+	if e.angles > 0 {
+		refuse(ErrAmbiguous)
+	}
+	if strings.ContainsRune(w, '@') {
+		e.at = true
+	}
+	e.words = append(e.words, w)
+}
+
+// mailbox makes the mailbox of an entry.
+func (e *entry) mailbox(decode Decoder) (Mailbox, error) {
+	if e.angles > 0 {
+		a, err := Parse(e.angle)
+		if err != nil {
+			return Mailbox{}, err
+		}
+		return Mailbox{Name: name(strings.Join(e.words, " "), decode), Address: a}, nil
+	}
+	if len(e.words) == 0 {
+		return Mailbox{}, errNoMailbox
+	}
+	if len(e.words) == 1 && e.at {
+		if strings.Contains(e.words[0], "=?") {
+			return Mailbox{}, ErrEncodedWord
+		}
+		a, err := Parse(e.words[0])
+		if err != nil {
+			return Mailbox{}, err
+		}
+		return Mailbox{Name: name(e.comment, decode), Address: a}, nil
+	}
+	for _, w := range e.words { // an address somewhere among loose words
+		if a, err := Parse(strings.Trim(w, "'[]()<>")); err == nil {
+			return Mailbox{Address: a}, ErrAmbiguous
+		}
+	}
+	return Mailbox{}, fmt.Errorf("%w: %q", ErrSyntax, clip(strings.Join(e.words, " ")))
+}
+
+// name decodes a display name and makes it one harmless line.
+func name(s string, decode Decoder) string {
+	if decode != nil {
+		s = decode(s)
+	}
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || r == '\n' || r == '\r':
+			return ' '
+		case r < ' ' || r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e || r == 0x200f:
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}
