@@ -1,0 +1,339 @@
+package ticketstore
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// How long things are remembered.
+const (
+	seenDays     = 8 // whole days, so that 7 × 24 hours are always covered
+	autoMailDays = 2
+)
+
+const (
+	dayFormat   = "20060102"
+	monthFormat = "200601"
+)
+
+// applier writes changes into a transaction.
+type applier struct {
+	tx       *bolt.Tx
+	segments *segments
+	view     *view
+	full     bool
+	due      bool
+	octets   int64
+}
+
+// check refuses a change that does not fit the store. It writes nothing, so
+// that one bad change leaves its neighbours in the group alone.
+func (a *applier) check(c *Change) error {
+	if len(c.Records) > 0 && a.full {
+		return ErrFull
+	}
+	next := a.view.Next()
+	seqs := map[TicketID]uint32{}
+	for _, t := range c.Tickets {
+		if err := a.checkTicket(t, &next); err != nil {
+			return err
+		}
+		seqs[t.ID] = t.LastSeq
+	}
+	for _, act := range c.Actions {
+		last, ok := seqs[act.Ticket]
+		if !ok || act.Seq == 0 || act.Seq > last || a.tx.Bucket(bActions).Get(actionKey(act.Ticket, act.Seq)) != nil {
+			return fmt.Errorf("%w: action %s/%d does not follow its ticket", ErrConflict, act.Ticket, act.Seq)
+		}
+	}
+	for _, r := range c.Records {
+		if r.ID != next.Record {
+			return fmt.Errorf("%w: record %d is not the next", ErrConflict, r.ID)
+		}
+		next.Record++
+	}
+	return errors.Join(a.checkItems(c.Items, next.Item), a.checkContacts(c, next.Contact), a.checkHeld(c.Held, next.Held))
+}
+
+func (a *applier) checkTicket(t Ticket, next *NextIDs) error {
+	old, err := a.view.Ticket(t.ID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		if t.ID != next.Ticket || t.Version != 1 {
+			return fmt.Errorf("%w: ticket %s is not the next", ErrConflict, t.ID)
+		}
+		next.Ticket++
+		return nil
+	case err != nil:
+		return err
+	case t.Version != old.Version+1:
+		return fmt.Errorf("%w: ticket %s is at version %d", ErrConflict, t.ID, old.Version)
+	}
+	return nil
+}
+
+func (a *applier) checkItems(items []OutboxItem, next ItemID) error {
+	for _, it := range items {
+		if it.ID > next || it.ID == 0 {
+			return fmt.Errorf("%w: item %d is not the next", ErrConflict, it.ID)
+		}
+		if it.ID == next {
+			next++
+		}
+	}
+	return nil
+}
+
+func (a *applier) checkHeld(held []HeldMail, next HeldID) error {
+	for _, h := range held {
+		if h.ID > next || h.ID == 0 {
+			return fmt.Errorf("%w: held mail %d is not the next", ErrConflict, h.ID)
+		}
+		if h.ID == next {
+			next++
+		}
+	}
+	return nil
+}
+
+func (a *applier) checkContacts(c *Change, next ContactID) error {
+	for _, p := range c.Contacts {
+		if p.ID > next || p.ID == 0 {
+			return fmt.Errorf("%w: contact %d is not the next", ErrConflict, p.ID)
+		}
+		if p.ID == next {
+			next++
+		}
+		for _, ad := range p.Addresses {
+			if owner := a.tx.Bucket(bPeople).Get([]byte(ad.Key())); owner != nil && binary.BigEndian.Uint64(owner) != uint64(p.ID) {
+				return fmt.Errorf("%w: %s belongs to contact %d", ErrConflict, ad, binary.BigEndian.Uint64(owner))
+			}
+		}
+	}
+	return nil
+}
+
+// apply writes a checked change. Its errors are I/O errors or bugs, and spoil
+// the whole group.
+func (a *applier) apply(c *Change) error {
+	steps := []func(*Change) error{
+		a.putRecords, a.putTickets, a.putMessages, a.putSeen,
+		a.putContacts, a.putItems, a.putHeld, a.countAutoMail,
+	}
+	for _, step := range steps {
+		if err := step(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) put(bucket, key []byte, value any) error {
+	b, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return a.tx.Bucket(bucket).Put(key, b)
+}
+
+// grow raises a bucket's sequence to at least n.
+func (a *applier) grow(bucket []byte, n uint64) error {
+	b := a.tx.Bucket(bucket)
+	if b.Sequence() >= n {
+		return nil
+	}
+	return b.SetSequence(n)
+}
+
+func (a *applier) putRecords(c *Change) error {
+	for _, r := range c.Records {
+		crc, err := bodyCRC(r.Content)
+		if err != nil {
+			return err
+		}
+		p, err := a.segments.append(r, crc)
+		if err != nil {
+			return err
+		}
+		a.octets += p.end() - p.offset
+		if err := a.tx.Bucket(bRecords).Put(key64(uint64(r.ID)), p.encode()); err != nil {
+			return err
+		}
+		if err := a.grow(bRecords, uint64(r.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) putTickets(c *Change) error {
+	for _, t := range c.Tickets {
+		if err := errors.Join(a.put(bTickets, key64(uint64(t.ID)), t), a.grow(bTickets, uint64(t.ID))); err != nil {
+			return err
+		}
+	}
+	for _, act := range c.Actions {
+		if err := a.put(bActions, actionKey(act.Ticket, act.Seq), act); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func messageKey(id string) []byte {
+	sum := sha256.Sum256([]byte(id))
+	return sum[:16]
+}
+
+// period returns the bucket of a day or a month, made when missing.
+func (a *applier) period(bucket []byte, at time.Time, format string) (*bolt.Bucket, error) {
+	return a.tx.Bucket(bucket).CreateBucketIfNotExists([]byte(at.UTC().Format(format)))
+}
+
+// expire drops the days before the last keep ones.
+func (a *applier) expire(bucket []byte, at time.Time, keep int) error {
+	b := a.tx.Bucket(bucket)
+	oldest := at.UTC().AddDate(0, 0, -keep).Format(dayFormat)
+	for {
+		day, _ := b.Cursor().First()
+		if day == nil || string(day) >= oldest {
+			return nil
+		}
+		if err := b.DeleteBucket(day); err != nil {
+			return err
+		}
+	}
+}
+
+func (a *applier) putMessages(c *Change) error {
+	if len(c.MessageIDs) == 0 {
+		return nil
+	}
+	b, err := a.period(bMessages, c.At, monthFormat)
+	if err != nil {
+		return err
+	}
+	for _, m := range c.MessageIDs {
+		key := messageKey(m.MessageID)
+		if b.Get(key) != nil {
+			continue // the first mail with an ID keeps it
+		}
+		if err := b.Put(key, actionKey(m.Ticket, m.Action)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) putSeen(c *Change) error {
+	for _, s := range c.Seen {
+		b, err := a.period(bSeen, s.At, dayFormat)
+		if err != nil {
+			return err
+		}
+		v, err := json.Marshal(s)
+		if err != nil {
+			return err
+		}
+		if err := b.Put(s.Key[:], v); err != nil {
+			return err
+		}
+		if err := a.expire(bSeen, s.At, seenDays); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) putContacts(c *Change) error {
+	people := a.tx.Bucket(bPeople)
+	forget := func(id ContactID) error {
+		old, err := a.view.Contact(id)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		for _, ad := range old.Addresses {
+			err = errors.Join(err, people.Delete([]byte(ad.Key())))
+		}
+		return err
+	}
+	for _, id := range c.Forget {
+		if err := errors.Join(forget(id), a.tx.Bucket(bContacts).Delete(key64(uint64(id)))); err != nil {
+			return err
+		}
+	}
+	for _, p := range c.Contacts {
+		err := errors.Join(forget(p.ID), a.put(bContacts, key64(uint64(p.ID)), p), a.grow(bContacts, uint64(p.ID)))
+		for _, ad := range p.Addresses {
+			err = errors.Join(err, people.Put([]byte(ad.Key()), key64(uint64(p.ID))))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) putItems(c *Change) error {
+	due := a.tx.Bucket(bDue)
+	for _, it := range c.Items {
+		old, err := a.view.Item(it.ID)
+		if err == nil && old.State.Due() {
+			err = due.Delete(dueKey(old.Next, it.ID))
+		}
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		err = errors.Join(
+			a.put(bItems, key64(uint64(it.ID)), it), a.grow(bItems, uint64(it.ID)),
+			a.tx.Bucket(bItemsOf).Put(key64x2(uint64(it.Ticket), uint64(it.ID)), []byte{}))
+		if it.State.Due() {
+			a.due = true
+			err = errors.Join(err, due.Put(dueKey(it.Next, it.ID), []byte{}))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) putHeld(c *Change) error {
+	for _, h := range c.Held {
+		if err := errors.Join(a.put(bHeld, key64(uint64(h.ID)), h), a.grow(bHeld, uint64(h.ID))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) countAutoMail(c *Change) error {
+	if len(c.AutoMails) == 0 {
+		return nil
+	}
+	b, err := a.period(bAutoMail, c.At, dayFormat)
+	if err != nil && !errors.Is(err, berrors.ErrBucketExists) {
+		return err
+	}
+	for _, to := range c.AutoMails {
+		n := count(b.Get([]byte(to.Key()))) + 1
+		if err := b.Put([]byte(to.Key()), binary.BigEndian.AppendUint32(nil, n)); err != nil {
+			return err
+		}
+	}
+	return a.expire(bAutoMail, c.At, autoMailDays)
+}
+
+func count(b []byte) uint32 {
+	if len(b) != 4 {
+		return 0
+	}
+	return binary.BigEndian.Uint32(b)
+}

@@ -1,0 +1,23 @@
+// Package ticketstore keeps everything a desk knows: tickets, actions,
+// contacts, outgoing items, held mail and the raw mails themselves.
+//
+// Small values live in one bbolt file, raw mails in append-only segments beside
+// it. A caller reads through a [View], a consistent snapshot, and writes by
+// handing [Store.Update] a function that looks at a View and returns a
+// [Change]. One goroutine applies the changes of all waiting callers in one
+// transaction: it appends and flushes the segments, commits the bbolt file, and
+// only then answers. A nil error therefore means: on disk.
+package ticketstore
+
+import "io"
+
+// RecordID numbers a record in the segments: the octets of one raw mail or of
+// one outgoing body. Zero is none.
+type RecordID uint64
+
+// Content is the octets of a record, in memory or in a file. It may be read
+// from several goroutines at once.
+type Content interface {
+	io.ReaderAt
+	Size() int64
+}

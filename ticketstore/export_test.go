@@ -1,0 +1,10 @@
+package ticketstore
+
+import "os"
+
+// FailFlush makes every flush fail until the function it returns is called.
+func FailFlush(err error) (restore func()) {
+	old := flush
+	flush = func(*os.File) error { return err }
+	return func() { flush = old }
+}

@@ -1,0 +1,384 @@
+package ticketstore
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// A segment is a file of records, one behind the other:
+//
+//	magic      4  "MXR1"
+//	kind       1  RecordKind, then 3 zero octets
+//	meta       4  length of the meta
+//	body       8  length of the body
+//	record id  8
+//	body crc   4  CRC-32C of the body
+//	sha256    32  of the body
+//	head crc   4  CRC-32C of everything before it and of the meta
+//	meta, body
+//
+// Numbers are big-endian. Records are only ever appended.
+const (
+	segmentMagic  = "MXR1"
+	headSize      = 4 + 4 + 4 + 8 + 8 + 4 + 32 + 4
+	segmentSuffix = ".seg"
+	maxMeta       = 16 << 20
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// place is where a record lies.
+type place struct {
+	segment uint32
+	offset  int64 // of the head
+	meta    uint32
+	body    int64
+	sum     [32]byte
+}
+
+func (p place) bodyOffset() int64 { return p.offset + headSize + int64(p.meta) }
+func (p place) end() int64        { return p.bodyOffset() + p.body }
+
+func (p place) encode() []byte {
+	b := make([]byte, 0, 56)
+	b = binary.BigEndian.AppendUint32(b, p.segment)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.offset))
+	b = binary.BigEndian.AppendUint32(b, p.meta)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.body))
+	return append(b, p.sum[:]...)
+}
+
+func decodePlace(b []byte) (place, error) {
+	if len(b) != 56 {
+		return place{}, errors.New("record reference has a wrong length")
+	}
+	p := place{
+		segment: binary.BigEndian.Uint32(b),
+		offset:  int64(binary.BigEndian.Uint64(b[4:])),
+		meta:    binary.BigEndian.Uint32(b[12:]),
+		body:    int64(binary.BigEndian.Uint64(b[16:])),
+	}
+	copy(p.sum[:], b[24:])
+	return p, nil
+}
+
+// head is a record's fixed part, decoded.
+type head struct {
+	kind    RecordKind
+	id      RecordID
+	meta    uint32
+	body    int64
+	bodyCRC uint32
+	sum     [32]byte
+}
+
+var errTorn = errors.New("record is torn or damaged")
+
+func encodeHead(h head, meta []byte) []byte {
+	b := make([]byte, 0, headSize+len(meta))
+	b = append(b, segmentMagic...)
+	b = append(b, byte(h.kind), 0, 0, 0)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(meta)))
+	b = binary.BigEndian.AppendUint64(b, uint64(h.body))
+	b = binary.BigEndian.AppendUint64(b, uint64(h.id))
+	b = binary.BigEndian.AppendUint32(b, h.bodyCRC)
+	b = append(b, h.sum[:]...)
+	crc := crc32.Update(crc32.Checksum(b, castagnoli), castagnoli, meta)
+	b = binary.BigEndian.AppendUint32(b, crc)
+	return append(b, meta...)
+}
+
+// readHead reads and verifies the head and the meta at offset off of a file of
+// the given size.
+func readHead(r io.ReaderAt, off, size int64) (head, []byte, error) {
+	var b [headSize]byte
+	if _, err := r.ReadAt(b[:], off); err != nil {
+		return head{}, nil, errTorn
+	}
+	h := head{
+		kind:    RecordKind(b[4]),
+		meta:    binary.BigEndian.Uint32(b[8:]),
+		body:    int64(binary.BigEndian.Uint64(b[12:])),
+		id:      RecordID(binary.BigEndian.Uint64(b[20:])),
+		bodyCRC: binary.BigEndian.Uint32(b[28:]),
+	}
+	copy(h.sum[:], b[32:])
+	if string(b[:4]) != segmentMagic || h.meta > maxMeta || h.body < 0 || off+headSize+int64(h.meta)+h.body > size {
+		return head{}, nil, errTorn
+	}
+	meta := make([]byte, h.meta)
+	if _, err := r.ReadAt(meta, off+headSize); err != nil {
+		return head{}, nil, errTorn
+	}
+	crc := crc32.Update(crc32.Checksum(b[:headSize-4], castagnoli), castagnoli, meta)
+	if crc != binary.BigEndian.Uint32(b[headSize-4:]) {
+		return head{}, nil, errTorn
+	}
+	return h, meta, nil
+}
+
+func bodyCRC(c Content) (uint32, error) {
+	h := crc32.New(castagnoli)
+	n, err := io.Copy(h, io.NewSectionReader(c, 0, c.Size()))
+	if err == nil && n != c.Size() {
+		err = io.ErrUnexpectedEOF
+	}
+	return h.Sum32(), err
+}
+
+// segments is the folder of segment files. Only the committer writes.
+type segments struct {
+	dir     string
+	max     int64        // a segment over this size is followed by a new one
+	mu      sync.RWMutex // of files: readers look up what the committer adds
+	files   map[uint32]*os.File
+	current uint32
+	end     int64 // of the records written so far in the current segment
+	durable int64 // of those that are on disk
+	w       *bufio.Writer
+	dirty   bool
+}
+
+// openSegments opens the folder and cuts a torn record off the tail. from says
+// up to where the database refers to records: nothing before it is read.
+func openSegments(dir string, max int64, from place) (*segments, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	s := &segments{dir: dir, max: max, files: map[uint32]*os.File{}}
+	nums, err := segmentNumbers(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range nums {
+		f, err := os.OpenFile(s.path(n), os.O_RDWR, 0)
+		if err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+		s.files[n], s.current = f, n
+	}
+	if len(nums) == 0 {
+		return s, s.start(1)
+	}
+	if err := s.cutTail(from); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func segmentNumbers(dir string) ([]uint32, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var nums []uint32
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), segmentSuffix)
+		if n, err := strconv.ParseUint(name, 10, 32); ok && err == nil {
+			nums = append(nums, uint32(n))
+		}
+	}
+	sort.Slice(nums, func(i, j int) bool { return nums[i] < nums[j] })
+	return nums, nil
+}
+
+func (s *segments) path(n uint32) string {
+	return filepath.Join(s.dir, fmt.Sprintf("%06d%s", n, segmentSuffix))
+}
+
+// start begins a new segment.
+func (s *segments) start(n uint32) error {
+	f, err := os.OpenFile(s.path(n), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := syncDir(s.dir); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	s.mu.Lock()
+	s.files[n] = f
+	s.mu.Unlock()
+	s.current, s.end, s.durable, s.w = n, 0, 0, nil
+	return nil
+}
+
+// file returns an open segment.
+func (s *segments) file(n uint32) (*os.File, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if f := s.files[n]; f != nil {
+		return f, nil
+	}
+	return nil, fmt.Errorf("segment %s is missing", s.path(n))
+}
+
+// cutTail walks the records behind the last one referred to and truncates the
+// current segment where the first torn one begins. Whole records without a
+// reference stay.
+func (s *segments) cutTail(from place) error {
+	f := s.files[s.current]
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if _, err := s.file(from.segment); err != nil && from.segment != 0 {
+		return err
+	}
+	var off int64
+	if from.segment == s.current {
+		off = from.end()
+	}
+	for off < st.Size() {
+		h, _, err := readHead(f, off, st.Size())
+		if err != nil {
+			break
+		}
+		p := place{offset: off, meta: h.meta, body: h.body}
+		crc, err := bodyCRC(io.NewSectionReader(f, p.bodyOffset(), p.body))
+		if err != nil || crc != h.bodyCRC {
+			break
+		}
+		off = p.end()
+	}
+	if off > st.Size() {
+		return fmt.Errorf("segment %s is shorter than the database says: %d of %d octets", s.path(s.current), st.Size(), off)
+	}
+	if off < st.Size() {
+		if err := f.Truncate(off); err != nil {
+			return err
+		}
+		if err := f.Sync(); err != nil {
+			return err
+		}
+	}
+	s.end, s.durable = off, off
+	return nil
+}
+
+// offsetWriter appends to a segment.
+type offsetWriter struct {
+	f   *os.File
+	off int64
+}
+
+func (w *offsetWriter) Write(b []byte) (int, error) {
+	n, err := w.f.WriteAt(b, w.off)
+	w.off += int64(n)
+	return n, err
+}
+
+// append writes a record into the buffer and returns where it will lie. It is
+// on disk only after sync.
+func (s *segments) append(r Record, crc uint32) (place, error) {
+	meta, err := json.Marshal(r.Meta)
+	if err != nil {
+		return place{}, err
+	}
+	if s.end >= s.max {
+		if err := s.sync(); err != nil {
+			return place{}, err
+		}
+		if err := s.start(s.current + 1); err != nil {
+			return place{}, err
+		}
+	}
+	if s.w == nil {
+		s.w = bufio.NewWriterSize(&offsetWriter{s.files[s.current], s.end}, 128<<10)
+	}
+	p := place{segment: s.current, offset: s.end, meta: uint32(len(meta)), body: r.Content.Size(), sum: r.SHA256}
+	h := head{kind: r.Kind, id: r.ID, body: p.body, bodyCRC: crc, sum: r.SHA256}
+	s.dirty = true
+	if _, err := s.w.Write(encodeHead(h, meta)); err != nil {
+		return place{}, err
+	}
+	n, err := io.Copy(s.w, io.NewSectionReader(r.Content, 0, p.body))
+	if err == nil && n != p.body {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return place{}, err
+	}
+	s.end = p.end()
+	return p, nil
+}
+
+// errSync marks an error after which the file's state is unknown.
+var errSync = errors.New("flushing a segment")
+
+// sync puts everything appended on disk.
+func (s *segments) sync() error {
+	if !s.dirty {
+		return nil
+	}
+	if err := s.w.Flush(); err != nil {
+		return err
+	}
+	if err := flush(s.files[s.current]); err != nil {
+		return fmt.Errorf("%w: %w", errSync, err)
+	}
+	s.durable, s.dirty = s.end, false
+	return nil
+}
+
+// rewind forgets what was appended since the last sync.
+func (s *segments) rewind() error {
+	if !s.dirty {
+		return nil
+	}
+	s.w, s.dirty, s.end = nil, false, s.durable
+	return s.files[s.current].Truncate(s.durable)
+}
+
+func (s *segments) content(p place) (Content, error) {
+	f, err := s.file(p.segment)
+	if err != nil {
+		return nil, err
+	}
+	return io.NewSectionReader(f, p.bodyOffset(), p.body), nil
+}
+
+// verify reads a record back and compares it with its checksums.
+func (s *segments) verify(id RecordID, p place) error {
+	f, err := s.file(p.segment)
+	if err != nil {
+		return err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	h, _, err := readHead(f, p.offset, st.Size())
+	if err != nil {
+		return err
+	}
+	if h.id != id || h.meta != p.meta || h.body != p.body || h.sum != p.sum {
+		return errors.New("record is not the one that the database refers to")
+	}
+	crc, err := bodyCRC(io.NewSectionReader(f, p.bodyOffset(), p.body))
+	if err != nil {
+		return err
+	}
+	if crc != h.bodyCRC {
+		return errTorn
+	}
+	return nil
+}
+
+func (s *segments) close() error {
+	var errs []error
+	for _, f := range s.files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,265 @@
+package ticketstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"mxdesk/ticketstore"
+	"mxdesk/ticketstore/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t testing.TB) ticketstore.Store { return storetest.New(t) })
+}
+
+// put opens a ticket and returns its ID.
+func put(ctx context.Context, s ticketstore.Store, raw string) (id ticketstore.TicketID, err error) {
+	err = s.Update(ctx, func(v ticketstore.View) (ticketstore.Change, error) {
+		next := v.Next()
+		id = next.Ticket
+		return ticketstore.Change{
+			At:      time.Now(),
+			Records: []ticketstore.Record{storetest.Record(next.Record, raw)},
+			Tickets: []ticketstore.Ticket{{ID: id, Version: 1, LastSeq: 1, Subject: raw}},
+			Actions: []ticketstore.Action{{Ticket: id, Seq: 1, Record: next.Record, Text: raw}},
+		}, nil
+	})
+	return id, err
+}
+
+func TestReopenKeepsEverything(t *testing.T) {
+	dir := t.TempDir()
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1, SegmentSize: 2000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		if _, err := put(t.Context(), db, strings.Repeat(fmt.Sprint(i), 300)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := filepath.Glob(filepath.Join(dir, "segments", "*.seg")); len(n) < 3 {
+		t.Errorf("%d segments: the limit of their size does nothing", len(n))
+	}
+	db = storetest.Open(t, dir)
+	if id, err := put(t.Context(), db, "after"); err != nil || id != 21 {
+		t.Errorf("ticket %s, %v", id, err)
+	}
+}
+
+func TestFilesAreForTheOwnerAlone(t *testing.T) {
+	dir := t.TempDir()
+	db := storetest.Open(t, dir)
+	if _, err := put(t.Context(), db, "x"); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		if path != dir && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSecondProcessIsLockedOut(t *testing.T) {
+	dir := t.TempDir()
+	storetest.Open(t, dir)
+	if _, err := ticketstore.Open(dir, ticketstore.Options{}); !errors.Is(err, ticketstore.ErrLocked) {
+		t.Errorf("second open: %v", err)
+	}
+}
+
+// A cut at any place of the last record loses that record and nothing else.
+func TestTornTailIsCut(t *testing.T) {
+	dir := t.TempDir()
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := put(t.Context(), db, "whole"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	seg := filepath.Join(dir, "segments", "000001.seg")
+	good, err := os.ReadFile(seg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := 1; cut < len(good); cut++ {
+		if err := os.WriteFile(seg, append(append([]byte{}, good...), good[:cut]...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
+		if err != nil {
+			t.Fatalf("cut at %d: %v", cut, err)
+		}
+		rep, err := db.Check(t.Context())
+		if err != nil || len(rep.Problems) > 0 || rep.Unreferenced != 0 {
+			t.Fatalf("cut at %d: %+v, %v", cut, rep, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if st, err := os.Stat(seg); err != nil || st.Size() != int64(len(good)) {
+			t.Fatalf("cut at %d leaves %d octets of %d", cut, st.Size(), len(good))
+		}
+	}
+	// A whole record that nothing refers to is kept, and counted.
+	if err := os.WriteFile(seg, append(append([]byte{}, good...), good...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db = storetest.Open(t, dir)
+	if rep, err := db.Check(t.Context()); err != nil || rep.Unreferenced != 1 {
+		t.Errorf("%+v, %v", rep, err)
+	}
+	if _, err := put(t.Context(), db, "next"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCheckFindsDamage(t *testing.T) {
+	dir := t.TempDir()
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := put(t.Context(), db, "some octets of a mail"); err != nil {
+		t.Fatal(err)
+	}
+	seg := filepath.Join(dir, "segments", "000001.seg")
+	good, err := os.ReadFile(seg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []int{0, 40, 70, len(good) - 3} {
+		bad := append([]byte{}, good...)
+		bad[at] ^= 1
+		if err := os.WriteFile(seg, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if rep, err := db.Check(t.Context()); err != nil || len(rep.Problems) == 0 {
+			t.Errorf("one bit changed at %d is not found: %+v, %v", at, rep, err)
+		}
+	}
+	if err := os.WriteFile(seg, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLowDiskRefusesRecordsAndPassesByItself(t *testing.T) {
+	dir := t.TempDir()
+	free, err := ticketstore.FreeDisk(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: free * 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := put(t.Context(), db, "x"); !errors.Is(err, ticketstore.ErrFull) {
+		t.Errorf("with the disk full: %v", err)
+	}
+	err = db.Update(t.Context(), func(ticketstore.View) (ticketstore.Change, error) {
+		return ticketstore.Change{Contacts: []ticketstore.Contact{{ID: 1, Name: "Ann"}}}, nil
+	})
+	if err != nil {
+		t.Errorf("a small change with the disk full: %v", err)
+	}
+}
+
+func TestFailedFlushStopsTheStoreForGood(t *testing.T) {
+	dir := t.TempDir()
+	var told atomic.Int32
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1, OnFail: func(error) { told.Add(1) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := put(t.Context(), db, "before"); err != nil {
+		t.Fatal(err)
+	}
+	restore := ticketstore.FailFlush(errors.New("input/output error"))
+	for range 2 {
+		if _, err := put(t.Context(), db, "lost"); !errors.Is(err, ticketstore.ErrFailed) {
+			t.Errorf("update on a failing disk: %v", err)
+		}
+	}
+	restore()
+	if _, err := put(t.Context(), db, "x"); !errors.Is(err, ticketstore.ErrFailed) {
+		t.Errorf("the store went on after a failed flush: %v", err)
+	}
+	if told.Load() != 1 {
+		t.Errorf("OnFail was called %d times", told.Load())
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mark := filepath.Join(dir, "desk.suspect")
+	if _, err := os.Stat(mark); err != nil {
+		t.Errorf("no mark for the next start: %v", err)
+	}
+	db = storetest.Open(t, dir)
+	if _, err := os.Stat(mark); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the mark is still there: %v", err)
+	}
+	if id, err := put(t.Context(), db, "again"); err != nil || id != 2 {
+		t.Errorf("ticket %s, %v", id, err)
+	}
+}
+
+func TestUpdateAfterClose(t *testing.T) {
+	db, err := ticketstore.Open(t.TempDir(), ticketstore.Options{MinFree: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := put(t.Context(), db, "x"); !errors.Is(err, ticketstore.ErrClosed) {
+		t.Errorf("update: %v", err)
+	}
+	if err := db.View(t.Context(), func(ticketstore.View) error { return nil }); !errors.Is(err, ticketstore.ErrClosed) {
+		t.Errorf("view: %v", err)
+	}
+}
+
+func BenchmarkUpdate(b *testing.B) {
+	raw := strings.Repeat("line of a mail\r\n", 128)
+	for _, callers := range []int{1, 16, 64} {
+		b.Run(fmt.Sprint("callers=", callers), func(b *testing.B) {
+			db, err := ticketstore.Open(b.TempDir(), ticketstore.Options{MinFree: -1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			b.SetParallelism(callers) // times GOMAXPROCS goroutines
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := put(context.Background(), db, raw); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		})
+	}
+}
