@@ -262,7 +262,7 @@ func (a *applier) putContacts(c *Change) error {
 		for _, ad := range old.Addresses {
 			err = errors.Join(err, people.Delete([]byte(ad.Key())))
 		}
-		return err
+		return errors.Join(err, a.tx.Bucket(bAgents).Delete(key64(uint64(id))))
 	}
 	for _, id := range c.Forget {
 		if err := errors.Join(forget(id), a.tx.Bucket(bContacts).Delete(key64(uint64(id)))); err != nil {
@@ -273,6 +273,9 @@ func (a *applier) putContacts(c *Change) error {
 		err := errors.Join(forget(p.ID), a.put(bContacts, key64(uint64(p.ID)), p), a.grow(bContacts, uint64(p.ID)))
 		for _, ad := range p.Addresses {
 			err = errors.Join(err, people.Put([]byte(ad.Key()), key64(uint64(p.ID))))
+		}
+		if p.Kind == KindAgent {
+			err = errors.Join(err, a.tx.Bucket(bAgents).Put(key64(uint64(p.ID)), []byte{}))
 		}
 		if err != nil {
 			return err

@@ -37,6 +37,7 @@ var (
 	bSeen     = []byte("seen")     // day -> MailKey -> Seen
 	bContacts = []byte("contacts") // contact -> Contact
 	bPeople   = []byte("people")   // address key -> contact
+	bAgents   = []byte("agents")   // contact -> nothing, for those who are agents
 	bItems    = []byte("items")    // item -> OutboxItem
 	bItemsOf  = []byte("items_of") // ticket, item -> nothing
 	bDue      = []byte("due")      // time, item -> nothing
@@ -44,7 +45,7 @@ var (
 	bAutoMail = []byte("automail") // day -> address key -> count
 
 	buckets = [][]byte{
-		bMeta, bTickets, bActions, bRecords, bMessages, bSeen, bContacts, bPeople,
+		bMeta, bTickets, bActions, bRecords, bMessages, bSeen, bContacts, bPeople, bAgents,
 		bItems, bItemsOf, bDue, bHeld, bAutoMail,
 	}
 )

@@ -151,13 +151,16 @@ func (c *checker) heldMails(context.Context) error {
 }
 
 func (c *checker) people(context.Context) error {
-	addresses := 0
+	addresses, agents := 0, 0
 	for p, err := range c.view.Contacts() {
 		if err != nil {
 			c.addf("contact: %v", err)
 			continue
 		}
 		c.Contacts++
+		if p.Kind == KindAgent {
+			agents++
+		}
 		for _, a := range p.Addresses {
 			addresses++
 			if id := c.view.tx.Bucket(bPeople).Get([]byte(a.Key())); len(id) != 8 || binary.BigEndian.Uint64(id) != uint64(p.ID) {
@@ -167,6 +170,9 @@ func (c *checker) people(context.Context) error {
 	}
 	if n := c.view.tx.Bucket(bPeople).Stats().KeyN; n != addresses {
 		c.addf("%d addresses belong to no contact", n-addresses)
+	}
+	if n := c.view.tx.Bucket(bAgents).Stats().KeyN; n != agents {
+		c.addf("%d contacts are agents, %d are listed", agents, n)
 	}
 	return nil
 }

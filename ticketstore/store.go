@@ -63,6 +63,8 @@ type View interface {
 	Contact(ContactID) (Contact, error)
 	ContactByAddress(address.Address) (Contact, error)
 	Contacts() iter.Seq2[Contact, error]
+	// Agents yields the contacts that are agents, oldest first.
+	Agents() iter.Seq2[Contact, error]
 	Item(ItemID) (OutboxItem, error)
 	// Items yields all outgoing items, newest first.
 	Items() iter.Seq2[OutboxItem, error]
@@ -100,6 +102,8 @@ type TicketFilter struct {
 	Type      string
 	Requester address.Address
 	Assignee  address.Address
+	// Before leaves out this ticket and those opened after it.
+	Before TicketID
 }
 
 // Change is everything one operation writes. A ticket's Version must be one

@@ -192,11 +192,11 @@ type Action struct {
 	Envelope    *Envelope         `json:"envelope,omitempty"`
 	MessageID   string            `json:"message_id,omitempty"`
 	References  []string          `json:"references,omitempty"`
-	Verdict     *Verdict          `json:"verdict,omitempty"`
+	Verdict     *Verdict          `json:"verdict"`
 	Machine     string            `json:"machine,omitempty"` // class when not human
 	Unreadable  bool              `json:"unreadable,omitempty"`
-	Match       *Match            `json:"match,omitempty"`
-	Captured    map[string]string `json:"captured,omitempty"`
+	Match       *Match            `json:"match"`
+	Captured    map[string]string `json:"captured"`
 	Trace       []string          `json:"trace,omitempty"` // the rules that spoke, in order
 }
 
@@ -209,7 +209,11 @@ type Envelope struct {
 	ClientIP    string            `json:"client_ip"`
 	Helo        string            `json:"helo"`
 	TLS         string            `json:"tls,omitempty"` // version and cipher suite, empty for plain text
-	Received    time.Time         `json:"received"`
+	// Protocol is the word behind "with" in the Received field (RFC 5321 §4.4,
+	// RFC 6531 §4.3): SMTP, ESMTP, ESMTPS, UTF8SMTP … Empty for a mail that was
+	// handed in on this machine.
+	Protocol string    `json:"protocol,omitempty"`
+	Received time.Time `json:"received"`
 	// Trace holds the fields that mxdesk puts on top of the raw mail
 	// (Return-Path, Authentication-Results, Received), with CRLF line ends.
 	Trace string `json:"trace,omitempty"`

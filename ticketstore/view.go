@@ -33,11 +33,20 @@ func named(err error, format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
-// backward yields the values of a bucket from the last key to the first.
-func backward[T any](b *bolt.Bucket) iter.Seq2[T, error] {
+// backward yields the values of a bucket from the last key to the first, those
+// before a key where one is given.
+func backward[T any](b *bolt.Bucket, before []byte) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		c := b.Cursor()
-		for k, raw := c.Last(); k != nil; k, raw = c.Prev() {
+		k, raw := c.Last()
+		if before != nil {
+			if k, _ = c.Seek(before); k == nil {
+				k, raw = c.Last()
+			} else {
+				k, raw = c.Prev()
+			}
+		}
+		for ; k != nil; k, raw = c.Prev() {
 			if !yield(decode[T](raw)) {
 				return
 			}
@@ -47,7 +56,11 @@ func backward[T any](b *bolt.Bucket) iter.Seq2[T, error] {
 
 func (v *view) Tickets(f TicketFilter) iter.Seq2[Ticket, error] {
 	return func(yield func(Ticket, error) bool) {
-		for t, err := range backward[Ticket](v.tx.Bucket(bTickets)) {
+		var before []byte
+		if f.Before != 0 {
+			before = key64(uint64(f.Before))
+		}
+		for t, err := range backward[Ticket](v.tx.Bucket(bTickets), before) {
 			if err == nil && !f.lets(&t) {
 				continue
 			}
@@ -132,7 +145,18 @@ func (v *view) ContactByAddress(a address.Address) (Contact, error) {
 }
 
 func (v *view) Contacts() iter.Seq2[Contact, error] {
-	return backward[Contact](v.tx.Bucket(bContacts))
+	return backward[Contact](v.tx.Bucket(bContacts), nil)
+}
+
+func (v *view) Agents() iter.Seq2[Contact, error] {
+	return func(yield func(Contact, error) bool) {
+		c := v.tx.Bucket(bAgents).Cursor()
+		for k, _ := c.First(); k != nil; k, _ = c.Next() {
+			if !yield(v.Contact(ContactID(binary.BigEndian.Uint64(k)))) {
+				return
+			}
+		}
+	}
 }
 
 func (v *view) Item(id ItemID) (OutboxItem, error) {
@@ -141,7 +165,7 @@ func (v *view) Item(id ItemID) (OutboxItem, error) {
 }
 
 func (v *view) Items() iter.Seq2[OutboxItem, error] {
-	return backward[OutboxItem](v.tx.Bucket(bItems))
+	return backward[OutboxItem](v.tx.Bucket(bItems), nil)
 }
 
 func (v *view) ItemsOf(id TicketID) iter.Seq2[OutboxItem, error] {
@@ -184,7 +208,7 @@ func (v *view) Held(id HeldID) (HeldMail, error) {
 }
 
 func (v *view) HeldMails() iter.Seq2[HeldMail, error] {
-	return backward[HeldMail](v.tx.Bucket(bHeld))
+	return backward[HeldMail](v.tx.Bucket(bHeld), nil)
 }
 
 func (v *view) place(id RecordID) (place, error) {

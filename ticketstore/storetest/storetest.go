@@ -291,11 +291,27 @@ func contacts(t *testing.T, s ticketstore.Store) {
 	if _, err := find("a@example.net"); !errors.Is(err, ticketstore.ErrNotFound) {
 		t.Errorf("an address given up still leads to its contact: %v", err)
 	}
+	agents := func() (n int) {
+		mustView(t, s, func(v ticketstore.View) error {
+			for range v.Agents() {
+				n++
+			}
+			return nil
+		})
+		return n
+	}
+	ann.Kind = ticketstore.KindAgent
+	if err := put(ticketstore.Change{Contacts: []ticketstore.Contact{ann}}); err != nil || agents() != 1 {
+		t.Errorf("%d agents, %v", agents(), err)
+	}
 	if err := put(ticketstore.Change{Forget: []ticketstore.ContactID{1}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := find("ann@example.org"); !errors.Is(err, ticketstore.ErrNotFound) {
 		t.Errorf("a removed contact is found: %v", err)
+	}
+	if agents() != 0 {
+		t.Error("a removed contact is still an agent")
 	}
 }
 
