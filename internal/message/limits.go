@@ -1,0 +1,44 @@
+package message
+
+// The defaults of [Limits].
+const (
+	defaultDepth       = 20
+	defaultParts       = 1000
+	defaultHeaderBytes = 1 << 20
+	defaultTextBytes   = 1 << 20
+	// maxFields bounds the fields of one header section: a mebibyte of
+	// two-octet fields would cost far more memory than it has octets.
+	maxFields = 10_000
+	// maxProblems keeps a mail with a thousand defects from filling its action.
+	maxProblems = 50
+)
+
+// withDefaults fills in what is not set.
+func (l Limits) withDefaults() Limits {
+	if l.Depth <= 0 {
+		l.Depth = defaultDepth
+	}
+	if l.Parts <= 0 {
+		l.Parts = defaultParts
+	}
+	if l.HeaderBytes <= 0 {
+		l.HeaderBytes = defaultHeaderBytes
+	}
+	if l.TextBytes <= 0 {
+		l.TextBytes = defaultTextBytes
+	}
+	return l
+}
+
+// addProblem notes a problem once.
+func addProblem(list []string, text string) []string {
+	if len(list) >= maxProblems {
+		return list
+	}
+	for _, p := range list {
+		if p == text {
+			return list
+		}
+	}
+	return append(list, text)
+}

@@ -1,0 +1,101 @@
+package message
+
+import (
+	"bytes"
+	"io"
+)
+
+// lineReader reads the lines of a range of a mail and knows where each begins.
+// A line longer than its buffer comes in pieces: only the first has start set.
+type lineReader struct {
+	src  io.ReaderAt
+	pos  int64 // offset of buf[r]
+	end  int64 // of the range
+	buf  []byte
+	r, w int
+	mid  bool // the next piece continues a line
+	err  error
+}
+
+// linePiece is what next returns: octets with their line end, if any.
+type linePiece struct {
+	data  []byte // valid until the next call
+	at    int64  // offset of data[0]
+	start bool   // data begins a line
+}
+
+const lineBuffer = 32 << 10
+
+func newLineReader(src io.ReaderAt, from, to int64) *lineReader {
+	size := min(to-from, lineBuffer)
+	return &lineReader{src: src, pos: from, end: to, buf: make([]byte, max(size, 0))}
+}
+
+// next returns the next line or piece of one, false at the end. A read error
+// ends the mail: what was read before it counts.
+func (l *lineReader) next() (linePiece, bool) {
+	for {
+		if i := bytes.IndexByte(l.buf[l.r:l.w], '\n'); i >= 0 {
+			return l.take(i+1, false), true
+		}
+		if l.w-l.r == len(l.buf) && l.w > 0 {
+			return l.take(l.w-l.r, true), true
+		}
+		if !l.fill() {
+			if l.r == l.w {
+				return linePiece{}, false
+			}
+			return l.take(l.w-l.r, false), true
+		}
+	}
+}
+
+func (l *lineReader) take(n int, mid bool) linePiece {
+	p := linePiece{data: l.buf[l.r : l.r+n], at: l.pos, start: !l.mid}
+	l.r += n
+	l.pos += int64(n)
+	l.mid = mid
+	return p
+}
+
+// fill reads more and reports whether it got any.
+func (l *lineReader) fill() bool {
+	if l.err != nil {
+		return false
+	}
+	copy(l.buf, l.buf[l.r:l.w])
+	l.w -= l.r
+	l.r = 0
+	room := min(int64(len(l.buf)-l.w), l.end-l.pos-int64(l.w))
+	if room <= 0 {
+		return false
+	}
+	n, err := l.src.ReadAt(l.buf[l.w:l.w+int(room)], l.pos+int64(l.w))
+	l.w += n
+	if err != nil {
+		l.err = err
+	}
+	return n > 0
+}
+
+// trimEOL cuts the line end, LF or CRLF.
+func trimEOL(b []byte) []byte {
+	if n := len(b); n > 0 && b[n-1] == '\n' {
+		b = b[:n-1]
+		if n > 1 && b[n-2] == '\r' {
+			b = b[:n-2]
+		}
+	}
+	return b
+}
+
+// seek moves the reader to an offset, keeping what is buffered behind it.
+func (l *lineReader) seek(at int64) {
+	if d := at - l.pos; d >= 0 && d <= int64(l.w-l.r) {
+		l.r += int(d)
+	} else {
+		l.r, l.w = 0, 0
+	}
+	l.pos = at
+	l.mid = false
+}

@@ -1,0 +1,132 @@
+package message
+
+import (
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxName bounds an attachment's name, in octets: what file systems take.
+const maxName = 200
+
+// rawName is the file name that a part gives itself, decoded but not safe.
+func rawName(p *part) string {
+	name := p.disp.param("filename")
+	if name == "" {
+		name = p.ctype.param("name")
+	}
+	return oneLine(decodeWords(name))
+}
+
+// fileName is a safe name for a part, never empty: its own, the subject of a
+// mail that was attached, or one made from its place and type.
+func fileName(src io.ReaderAt, p *part) string {
+	name := safeName(rawName(p))
+	if name == "" && p.ctype.value == "message/rfc822" {
+		sec := readSection(p.content(src, 64<<10), 0, 64<<10, 64<<10, true)
+		if name = safeName(strings.ReplaceAll(oneLine(decodeWords(get(sec.fields, "subject"))), "/", "-")); name != "" {
+			name += ".eml"
+		}
+	}
+	if name == "" {
+		name = "part-" + p.path + extension(p.ctype.value)
+	}
+	return name
+}
+
+// content reads the first octets of a part, decoded, to be read in any order.
+func (p *part) content(src io.ReaderAt, limit int64) *strings.Reader {
+	b, err := io.ReadAll(io.LimitReader(p.reader(src), limit))
+	if err != nil {
+		return strings.NewReader("")
+	}
+	return strings.NewReader(string(b))
+}
+
+// safeName makes a name that is one path element on every system, shows as
+// what it is and has no control character. It may be empty.
+func safeName(s string) string {
+	if i := strings.LastIndexAny(s, `/\`); i >= 0 {
+		s = s[i+1:]
+	}
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r) || isBidi(r) || r == 0x200e || r == 0x200f || r == 0xfeff || r == utf8.RuneError:
+			return -1
+		case strings.ContainsRune(`<>:"|?*`, r):
+			return '_'
+		}
+		return r
+	}, s)
+	s = strings.Trim(s, " \t")
+	s = strings.TrimRight(s, ". ")
+	if strings.Trim(s, "._ ") == "" {
+		return ""
+	}
+	if reserved(s) {
+		s = "_" + s
+	}
+	return shorten(s)
+}
+
+// reserved reports names that Windows keeps for devices.
+func reserved(s string) bool {
+	base, _, _ := strings.Cut(strings.ToUpper(s), ".")
+	switch base {
+	case "CON", "PRN", "AUX", "NUL":
+		return true
+	}
+	return len(base) == 4 && (strings.HasPrefix(base, "COM") || strings.HasPrefix(base, "LPT")) && base[3] >= '0' && base[3] <= '9'
+}
+
+// shorten cuts a long name but keeps its extension.
+func shorten(s string) string {
+	if len(s) <= maxName {
+		return s
+	}
+	ext := ""
+	if i := strings.LastIndexByte(s, '.'); i > 0 && len(s)-i <= 20 {
+		ext = s[i:]
+	}
+	cut := maxName - len(ext)
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + ext
+}
+
+// extension is the usual file extension of a type, for parts without a name.
+func extension(t string) string {
+	switch t {
+	case "text/plain":
+		return ".txt"
+	case "text/html":
+		return ".html"
+	case "text/calendar":
+		return ".ics"
+	case "text/csv":
+		return ".csv"
+	case "text/vcard", "text/x-vcard":
+		return ".vcf"
+	case "image/jpeg", "image/jpg":
+		return ".jpg"
+	case "image/png", "image/gif", "image/webp", "image/bmp", "image/tiff", "image/heic":
+		return "." + t[len("image/"):]
+	case "image/svg+xml":
+		return ".svg"
+	case "application/pdf", "application/zip", "application/rtf", "application/json", "application/xml":
+		return "." + t[len("application/"):]
+	case "application/ms-tnef":
+		return ".dat"
+	case "application/pgp-signature":
+		return ".asc"
+	case "application/pkcs7-signature", "application/x-pkcs7-signature":
+		return ".p7s"
+	case "message/rfc822", "message/global":
+		return ".eml"
+	case "message/delivery-status", "text/rfc822-headers", "message/disposition-notification", "message/feedback-report":
+		return ".txt"
+	}
+	return ".bin"
+}

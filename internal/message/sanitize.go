@@ -1,0 +1,43 @@
+package message
+
+import (
+	"regexp"
+	"sync"
+
+	"github.com/microcosm-cc/bluemonday"
+)
+
+// sanitize leaves of HTML what can be shown in a page without doing anything:
+// no script, no form, no embedded content but images, and of these only what
+// the mail brings along (cid:); a remote image would tell its server who reads
+// the mail, and when.
+func sanitize(s string) string { return policy().Sanitize(s) }
+
+// policy is what is left of HTML. Building it costs more than using it, and a
+// built policy may be used from several goroutines.
+var policy = sync.OnceValue(newPolicy)
+
+// cidOnly is the source of an image that stands in the same mail.
+var cidOnly = regexp.MustCompile(`^(?i:cid:)[^\s"'<>]+$`)
+
+func newPolicy() *bluemonday.Policy {
+	p := bluemonday.NewPolicy()
+	p.AllowStandardURLs()
+	p.AllowURLSchemes("http", "https", "mailto", "tel", "cid")
+	p.AllowElements("p", "br", "div", "span", "hr", "pre", "blockquote", "b", "i", "u", "s", "em", "strong", "strike", "small", "big",
+		"sub", "sup", "code", "tt", "kbd", "samp", "var", "del", "ins", "q", "cite", "abbr", "address", "center", "font",
+		"h1", "h2", "h3", "h4", "h5", "h6", "section", "article", "header", "footer", "figure", "figcaption")
+	p.AllowLists()
+	p.AllowTables()
+	p.AllowAttrs("href").OnElements("a")
+	p.RequireNoReferrerOnLinks(true)
+	p.RequireNoFollowOnLinks(true)
+	p.AddTargetBlankToFullyQualifiedLinks(true)
+	p.AllowAttrs("src").Matching(cidOnly).OnElements("img")
+	p.AllowAttrs("alt", "title").OnElements("img", "a", "abbr")
+	p.AllowAttrs("width", "height").Matching(bluemonday.NumberOrPercent).OnElements("img", "table", "td", "th")
+	p.AllowAttrs("align").Matching(bluemonday.ImageAlign).OnElements("img", "p", "div", "td", "th", "tr", "table")
+	p.AllowAttrs("dir").Matching(bluemonday.Direction).Globally()
+	p.AllowStyles("color", "background-color", "font-weight", "font-style", "text-align", "text-decoration").Globally()
+	return p
+}

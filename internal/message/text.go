@@ -1,0 +1,77 @@
+package message
+
+import "strings"
+
+// cleanText gives text LF line ends and drops what no reader should get: NUL
+// and other control characters, the byte order mark.
+func cleanText(s string) string {
+	var b strings.Builder
+	done := 0 // how much of s is in b
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= ' ' && c != 0x7f && c != 0xef || c == '\n' || c == '\t' {
+			continue
+		}
+		if c == 0xef && !strings.HasPrefix(s[i:], bom) {
+			continue
+		}
+		if b.Cap() == 0 {
+			b.Grow(len(s))
+		}
+		b.WriteString(s[done:i])
+		switch {
+		case c == '\r' && (i+1 == len(s) || s[i+1] != '\n'), c == '\f':
+			b.WriteByte('\n')
+		case c == 0xef:
+			i += len(bom) - 1
+		}
+		done = i + 1
+	}
+	if done == 0 {
+		return s
+	}
+	b.WriteString(s[done:])
+	return b.String()
+}
+
+// bom is the byte order mark in UTF-8.
+const bom = "\xef\xbb\xbf"
+
+// unflow joins the paragraphs of format=flowed text (RFC 3676 §4). delsp says
+// that the blank which marks a soft line break is not part of the text.
+func unflow(text string, delsp bool) string {
+	var out strings.Builder
+	out.Grow(len(text))
+	open, depth := false, 0
+	for line := range strings.SplitSeq(text, "\n") {
+		quotes := 0
+		for quotes < len(line) && line[quotes] == '>' {
+			quotes++
+		}
+		body := line[quotes:]
+		body = strings.TrimPrefix(body, " ") // stuffing
+		sig := body == "-- "
+		soft := strings.HasSuffix(body, " ") && !sig
+		if soft && delsp {
+			body = body[:len(body)-1]
+		}
+		if open && quotes == depth && !sig {
+			out.WriteString(body)
+		} else {
+			if out.Len() > 0 || open {
+				out.WriteByte('\n')
+			}
+			writeQuotes(&out, quotes, body)
+		}
+		open, depth = soft, quotes
+	}
+	return out.String()
+}
+
+func writeQuotes(out *strings.Builder, n int, body string) {
+	out.WriteString(strings.Repeat(">", n))
+	if n > 0 && body != "" {
+		out.WriteByte(' ')
+	}
+	out.WriteString(body)
+}
