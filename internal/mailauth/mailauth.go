@@ -1,0 +1,155 @@
+// Package mailauth decides at the door how far a mail's From address can be
+// believed: SPF (RFC 7208), DKIM (RFC 6376, RFC 8301, RFC 8463) and DMARC (RFC
+// 9989) come to one [ticketstore.Verdict]. It also writes our
+// Authentication-Results field and finds forged ones (RFC 8601).
+//
+// All lookups of one mail run at the same time and share one time budget. DNS
+// that does not answer is never a pass and never a reason to refuse for good:
+// it gives a temporary error wherever the answer could have mattered.
+package mailauth
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"mxdesk/internal/address"
+	"mxdesk/internal/message"
+	"mxdesk/ticketstore"
+)
+
+// DefaultBudget is the time for all checks of one mail when a Config names
+// none.
+const DefaultBudget = 10 * time.Second
+
+// The result words of RFC 8601 §2.7 that this package gives.
+const (
+	resultNone      = "none"
+	resultPass      = "pass"
+	resultFail      = "fail"
+	resultPolicy    = "policy"
+	resultNeutral   = "neutral"
+	resultTempError = "temperror"
+	resultPermError = "permerror"
+)
+
+// Config says how a Checker works.
+type Config struct {
+	// AuthservID is our name in Authentication-Results fields (RFC 8601 §2.5).
+	AuthservID string
+	// Resolver looks names up. Without one nothing is evaluated.
+	Resolver Resolver
+	// Budget is the time for all lookups of one mail together; zero means
+	// DefaultBudget.
+	Budget time.Duration
+	// TrustLoopback counts every mail from a loopback address as authenticated,
+	// provided that its From field names one author.
+	TrustLoopback bool
+}
+
+// Checker computes verdicts. It may be used by several goroutines at once.
+type Checker struct{ conf Config }
+
+// New returns a Checker.
+func New(conf Config) *Checker {
+	if conf.Budget <= 0 {
+		conf.Budget = DefaultBudget
+	}
+	return &Checker{conf}
+}
+
+// AuthservID is our name in Authentication-Results fields.
+func (c *Checker) AuthservID() string { return c.conf.AuthservID }
+
+// Input is one mail at the door.
+type Input struct {
+	ClientIP netip.Addr      // the zero Addr when the mail came by no connection
+	Helo     string          // as the client gave it, unchecked
+	MailFrom address.Address // zero for the null reverse-path
+	Header   *message.Header // as message.ReadHeader made it from Content
+	Content  message.Content // the octets as received
+	Now      time.Time       // when it came in; zero means now
+}
+
+// Check computes the verdict of one mail. It takes no longer than the budget
+// and never fails: what could not be found out is in the verdict.
+func (c *Checker) Check(ctx context.Context, in Input) ticketstore.Verdict {
+	if in.Now.IsZero() {
+		in.Now = time.Now()
+	}
+	e := &evaluation{in: in, author: author(in.Header)}
+	if c.conf.Resolver == nil {
+		e.skip("no DNS configured")
+	} else {
+		ctx, cancel := context.WithTimeout(ctx, c.conf.Budget)
+		defer cancel()
+		e.run(ctx, dns{c.conf.Resolver})
+	}
+	v := e.verdict()
+	if c.conf.TrustLoopback && in.ClientIP.Unmap().IsLoopback() && in.Header.FromErr == nil {
+		v.Auth = ticketstore.AuthAligned
+		v.Reason = "came from this machine (" + in.ClientIP.Unmap().String() + "), which is trusted by configuration"
+	}
+	v.Authenticated = v.Auth == ticketstore.AuthAligned
+	return v
+}
+
+// author is the Author Domain (RFC 9989 §3.2.2), or "" when From does not name
+// exactly one author.
+func author(h *message.Header) address.Domain {
+	if h.FromErr != nil || h.From.Address.IsZero() {
+		return ""
+	}
+	return h.From.Address.Domain()
+}
+
+// evaluation is the state of one Check. The three results are written by one
+// goroutine each and read when all have ended.
+type evaluation struct {
+	in      Input
+	author  address.Domain // "" when there is no single author
+	skipped string         // why nothing was looked up
+	tree    *tree
+	spf     spfOutcome
+	dkim    []dkimOutcome
+	policy  policy
+	trouble string // DNS trouble that may have changed the outcome
+}
+
+func (e *evaluation) skip(reason string) {
+	e.skipped = reason
+	e.tree = newTree(dns{})
+	e.spf = spfOutcome{result: resultNone, domain: spfDomain(e.in), reason: reason}
+	e.policy = policy{result: resultNone, reason: reason}
+}
+
+func (e *evaluation) run(ctx context.Context, d dns) {
+	e.tree = newTree(d)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		e.spf = checkSPF(ctx, d, e.in)
+		if e.spf.result == resultPass {
+			e.prepare(ctx, e.spf.domain)
+		}
+	})
+	wg.Go(func() {
+		e.dkim = checkDKIM(ctx, d, e.in, e.author)
+		for _, o := range e.dkim {
+			if o.counts() {
+				e.prepare(ctx, o.domain)
+			}
+		}
+	})
+	wg.Go(func() { e.policy = e.tree.policy(ctx, e.author) })
+	wg.Wait()
+	e.align(ctx)
+}
+
+// prepare walks the tree of an authenticated domain while the other checks
+// still run, so that a slow one among them takes no time from it.
+func (e *evaluation) prepare(ctx context.Context, id address.Domain) {
+	if id != e.author && mayAlign(e.author, id) {
+		e.tree.walk(ctx, id)
+	}
+}

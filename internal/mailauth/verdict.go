@@ -1,0 +1,149 @@
+package mailauth
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"mxdesk/internal/address"
+	"mxdesk/internal/message"
+	"mxdesk/ticketstore"
+)
+
+// align finds out which results speak for the author, and whether trouble with
+// DNS hides one that could.
+func (e *evaluation) align(ctx context.Context) {
+	p := e.policy
+	for i := range e.dkim {
+		o := &e.dkim[i]
+		strict := p.record != nil && p.record.strictDKIM
+		switch {
+		case o.counts():
+			o.aligned = e.speaks(ctx, o.domain, strict)
+		case o.result == resultTempError && e.couldSpeak(o.domain, strict):
+			e.blame("DKIM: " + o.reason)
+		}
+	}
+	strict := p.record != nil && p.record.strictSPF
+	switch e.spf.result {
+	case resultPass:
+		e.spf.aligned = e.speaks(ctx, e.spf.domain, strict)
+	case resultTempError:
+		// Without a record even an SPF failure of another domain would count.
+		if p.record == nil || e.couldSpeak(e.spf.domain, strict) {
+			e.blame("SPF: " + e.spf.reason)
+		}
+	}
+	if p.result == resultTempError {
+		e.blame("DMARC: " + p.reason)
+	}
+}
+
+func (e *evaluation) speaks(ctx context.Context, id address.Domain, strict bool) bool {
+	ok, err := e.tree.aligned(ctx, e.author, id, e.policy, strict)
+	if err != nil {
+		e.blame("DMARC: " + dnsTrouble(err))
+	}
+	return ok
+}
+
+func (e *evaluation) couldSpeak(id address.Domain, strict bool) bool {
+	return id == e.author || !strict && mayAlign(e.author, id)
+}
+
+// blame notes DNS trouble that may have changed the outcome.
+func (e *evaluation) blame(reason string) {
+	if e.trouble == "" {
+		e.trouble = reason
+	}
+}
+
+// verdict puts the results together.
+func (e *evaluation) verdict() ticketstore.Verdict {
+	v := ticketstore.Verdict{
+		SPF:  ticketstore.SPFResult{Result: e.spf.result, Domain: string(e.spf.domain), Reason: e.spf.reason},
+		DKIM: []ticketstore.DKIMResult{},
+		ARC:  arc(e.in.Header),
+	}
+	for _, o := range e.dkim {
+		v.DKIM = append(v.DKIM, ticketstore.DKIMResult{
+			Result: o.result, Domain: string(o.domain), Selector: o.selector, Aligned: o.aligned, Reason: o.reason,
+		})
+	}
+	v.DMARC = e.dmarc()
+	v.Auth, v.Reason = e.auth()
+	return v
+}
+
+// dmarc is the result of RFC 9989 §5.3.
+func (e *evaluation) dmarc() ticketstore.DMARCResult {
+	p := e.policy
+	d := ticketstore.DMARCResult{
+		Result: p.result, Domain: string(e.author), Policy: p.want, Record: string(p.at), Reason: p.reason,
+	}
+	if p.record == nil {
+		return d
+	}
+	switch {
+	case e.speakers() != "":
+		d.Result = resultPass
+	case e.trouble != "":
+		d.Result = resultTempError
+		d.Reason += "; " + e.trouble
+	default:
+		d.Result = resultFail
+	}
+	return d
+}
+
+// auth sums everything up.
+func (e *evaluation) auth() (ticketstore.Auth, string) {
+	by := e.speakers()
+	switch {
+	case e.in.Header.FromErr != nil:
+		return ticketstore.AuthNone, "the author is not certain: " + e.in.Header.FromErr.Error()
+	case e.author == "":
+		return ticketstore.AuthNone, "the mail names no author"
+	case e.skipped != "":
+		return ticketstore.AuthNone, e.skipped
+	case by != "":
+		return ticketstore.AuthAligned, by + " for the From domain " + string(e.author)
+	case e.trouble != "":
+		return ticketstore.AuthTempError, e.trouble
+	case e.policy.record != nil:
+		return ticketstore.AuthFail, fmt.Sprintf("neither SPF nor DKIM passed for the From domain %s; %s", e.author, e.policy.reason)
+	case e.spf.result == resultFail:
+		return ticketstore.AuthFail, e.spf.reason + ", and there is no DMARC policy"
+	}
+	return ticketstore.AuthNone, fmt.Sprintf("neither SPF nor DKIM passed for the From domain %s, which publishes no DMARC policy", e.author)
+}
+
+// speakers names what passed for the author's domain, or is "".
+func (e *evaluation) speakers() string {
+	var list []string
+	for _, o := range e.dkim {
+		if o.aligned {
+			list = append(list, "DKIM passed ("+string(o.domain)+")")
+			break
+		}
+	}
+	if e.spf.aligned {
+		list = append(list, "SPF passed ("+string(e.spf.domain)+")")
+	}
+	return strings.Join(list, " and ")
+}
+
+// arc notes a chain of RFC 8617. Nobody's seal is trusted here, so the chain
+// is not evaluated.
+func arc(h *message.Header) ticketstore.ARCResult {
+	n := 0
+	for i := range h.Fields {
+		if isField(&h.Fields[i], "ARC-Seal") {
+			n++
+		}
+	}
+	if n == 0 {
+		return ticketstore.ARCResult{Result: resultNone}
+	}
+	return ticketstore.ARCResult{Result: resultNone, Reason: fmt.Sprintf("a chain of %d seals, not evaluated", n)}
+}
