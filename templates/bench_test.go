@@ -1,0 +1,12 @@
+package templates
+
+import "testing"
+
+func BenchmarkRender(b *testing.B) {
+	s, d := load(b, "", "en"), Sample()
+	for b.Loop() {
+		if _, err := s.Render(AgentReply, d); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
