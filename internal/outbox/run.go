@@ -1,0 +1,179 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"mxdesk/internal/remote"
+	"mxdesk/ticketstore"
+)
+
+var errStopping = errors.New("cut off: the desk is stopping")
+
+// Timing of the loop.
+const (
+	storePause = 5 * time.Second  // before a store that failed is asked again
+	shortPause = time.Second      // between looks at an item that is due and under way
+	longPause  = time.Hour        // with nothing due; Wake ends it
+	storeLimit = 30 * time.Second // for one call of the store
+	leaseSlack = time.Minute      // between the end of an attempt and its item's next time
+)
+
+// Run delivers until ctx ends. It then starts nothing new, waits up to
+// Config.Grace for the deliveries under way, cuts off those that are left, and
+// returns nil when all of them are written down and no goroutine is left. A
+// store that fails does not end Run: it is asked again.
+func (r *Runner) Run(ctx context.Context) error {
+	work, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	l := &loop{
+		Runner: r, ctx: ctx, work: work,
+		underWay: make(map[ticketstore.ItemID]bool),
+		done:     make(chan ticketstore.ItemID, r.cfg.Concurrency),
+	}
+	for ctx.Err() == nil {
+		l.pause(l.round())
+	}
+	l.drain(cut)
+	return nil
+}
+
+// loop is one Run. Its fields belong to Run's goroutine; a delivery's goroutine
+// only sends on done, which has room for all of them.
+type loop struct {
+	*Runner
+	ctx      context.Context // ends: start nothing new
+	work     context.Context // ends: cut off what is under way
+	underWay map[ticketstore.ItemID]bool
+	done     chan ticketstore.ItemID
+}
+
+// round starts what is due and free slots allow. It returns how long there is
+// nothing to do unless something happens.
+func (l *loop) round() time.Duration {
+	free := l.cfg.Concurrency - len(l.underWay)
+	if free == 0 {
+		return longPause
+	}
+	due, wait, err := l.look(free)
+	var claimed []ticketstore.OutboxItem
+	if err == nil && len(due) > 0 {
+		claimed, err = l.claim(due)
+		wait = 0
+	}
+	if err != nil {
+		if l.ctx.Err() == nil {
+			l.cfg.Log.Error().Err(err).Msg(EventStore)
+		}
+		return storePause
+	}
+	for _, it := range claimed {
+		l.underWay[it.ID] = true
+		go l.deliver(it)
+	}
+	return wait
+}
+
+// look finds due items that are not under way and the time until the next.
+func (l *loop) look(free int) (due []ticketstore.ItemID, wait time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(l.ctx, storeLimit)
+	defer cancel()
+	err = l.store.View(ctx, func(v ticketstore.View) error {
+		now := time.Now()
+		items, err := v.DueItems(now, free+len(l.underWay))
+		for _, it := range items {
+			if !l.underWay[it.ID] && len(due) < free {
+				due = append(due, it.ID)
+			}
+		}
+		wait = longPause
+		if next, ok := v.NextDue(); ok {
+			// An item that is under way and was queued again by a person stays due.
+			wait = min(max(next.Sub(now), shortPause), longPause)
+		}
+		return err
+	})
+	return due, wait, err
+}
+
+// claim marks items as sending, each with the time at which it falls due again
+// should its result never be written down.
+func (l *loop) claim(due []ticketstore.ItemID) ([]ticketstore.OutboxItem, error) {
+	var claimed []ticketstore.OutboxItem
+	ctx, cancel := context.WithTimeout(l.ctx, storeLimit)
+	defer cancel()
+	err := l.store.Update(ctx, func(v ticketstore.View) (ticketstore.Change, error) {
+		now := time.Now()
+		claimed = nil // the store may ask again
+		for _, id := range due {
+			it, err := v.Item(id)
+			if err != nil {
+				return ticketstore.Change{}, err
+			}
+			if !it.State.Due() || it.Next.After(now) {
+				continue
+			}
+			it.State = ticketstore.ItemSending
+			it.Next = now.Add(max(backoff(len(it.Attempts)+1), l.cfg.Timeout+leaseSlack))
+			claimed = append(claimed, it)
+		}
+		return ticketstore.Change{At: now, Items: claimed}, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claiming due mail: %w", err)
+	}
+	return claimed, nil
+}
+
+// pause waits for time to pass, a wake-up, a free slot or the end.
+func (l *loop) pause(wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.store.Wake():
+	case id := <-l.done:
+		delete(l.underWay, id)
+	case <-l.ctx.Done():
+	}
+}
+
+// drain waits for what is under way, and cuts it off after the grace period.
+func (l *loop) drain(cut context.CancelCauseFunc) {
+	timer := time.AfterFunc(l.cfg.Grace, func() { cut(errStopping) })
+	defer timer.Stop()
+	for len(l.underWay) > 0 {
+		delete(l.underWay, <-l.done)
+	}
+}
+
+// deliver makes one attempt and writes its result down.
+func (l *loop) deliver(it ticketstore.OutboxItem) {
+	defer func() { l.done <- it.ID }()
+	at := time.Now()
+	r, err := l.attempt(it)
+	l.record(it, outcomeOf(at, r, err))
+}
+
+// attempt hands the item to the route. A panic in there costs one attempt, not
+// the desk.
+func (l *loop) attempt(it ticketstore.OutboxItem) (r remote.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r, err = remote.Result{}, fmt.Errorf("internal error: %v", p)
+		}
+	}()
+	ctx, cancel := context.WithTimeoutCause(l.work, l.cfg.Timeout, fmt.Errorf("delivery over %s", l.cfg.Timeout))
+	defer cancel()
+	var body ticketstore.Content
+	err = l.store.View(ctx, func(v ticketstore.View) error {
+		body, err = v.Content(it.Body)
+		return err
+	})
+	if err != nil {
+		return remote.Result{}, fmt.Errorf("reading the mail: %w", err)
+	}
+	return l.route.Deliver(ctx, mailOf(it, body))
+}
