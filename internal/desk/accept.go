@@ -1,0 +1,450 @@
+package desk
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"mxdesk/internal/address"
+	"mxdesk/internal/message"
+	"mxdesk/internal/router"
+	"mxdesk/internal/tag"
+	"mxdesk/templates"
+	"mxdesk/ticketstore"
+)
+
+// seenFor is how long a mail that comes again is recognised.
+const seenFor = 7 * 24 * time.Hour
+
+// Accept decides on a mail and commits what follows from it: ticket, action,
+// raw mail, and every mail that goes out because of it. When it returns a
+// Receipt, all of that is on disk. A *Refusal is for the sender; any other
+// error is our own trouble and the mail was not taken.
+func (d *Desk) Accept(ctx context.Context, in Inbound) (Receipt, error) {
+	m, err := d.prepare(ctx, &in)
+	if err != nil {
+		return Receipt{}, err
+	}
+	var rcpt Receipt
+	err = d.update(ctx, in.Now, func(w *work) error {
+		rcpt, err = w.accept(m)
+		return err
+	})
+	return rcpt, err
+}
+
+// Inspect says what Accept would do, and changes nothing.
+func (d *Desk) Inspect(ctx context.Context, in Inbound) (Outcome, error) {
+	m, err := d.prepare(ctx, &in)
+	if err != nil {
+		return Outcome{}, err
+	}
+	var out Outcome
+	err = d.store.View(ctx, func(v ticketstore.View) error {
+		w := &work{d: d, view: v, now: in.Now, next: v.Next(), change: ticketstore.Change{At: in.Now}}
+		out.Receipt, err = w.accept(m)
+		var no *Refusal
+		if errors.As(err, &no) {
+			out.Refusal, err = no, nil
+		}
+		out.Decision, out.Change = m.decision, w.change
+		return err
+	})
+	return out, err
+}
+
+// Outcome is what would become of a mail.
+type Outcome struct {
+	Decision router.Decision
+	Receipt  Receipt
+	Refusal  *Refusal
+	Change   ticketstore.Change
+}
+
+// mail is an Inbound with everything computed that needs no transaction.
+type mail struct {
+	*Inbound
+	sum      [32]byte
+	key      ticketstore.MailKey
+	captured router.Captured
+	files    []File // of an agent, ready to be sent on
+	fileErr  error
+	released *ticketstore.HeldMail // when a person released it
+	decision router.Decision
+}
+
+// prepare does what is slow: hashes, capture rules, encoding of attachments
+// that may have to be sent on.
+func (d *Desk) prepare(ctx context.Context, in *Inbound) (*mail, error) {
+	m := &mail{Inbound: in}
+	var err error
+	if m.sum, m.key, err = hashes(in); err != nil {
+		return nil, fmt.Errorf("reading the mail: %w", err)
+	}
+	primary, _ := d.rules.Primary(&in.Envelope)
+	m.captured = d.rules.Apply(in.Message, primary, &in.Envelope)
+	if len(in.Message.Attachments) > 0 && d.mayBeAgent(ctx, in.Message.From.Address) {
+		m.files, m.fileErr = readFiles(in.Message, in.Content)
+	}
+	return m, nil
+}
+
+func (d *Desk) mayBeAgent(ctx context.Context, a address.Address) (is bool) {
+	for _, m := range d.rules.Mailboxes {
+		if slices.ContainsFunc(m.Agents, a.Equal) {
+			return true
+		}
+	}
+	err := d.store.View(ctx, func(v ticketstore.View) error {
+		c, err := v.ContactByAddress(a)
+		is = err == nil && c.Kind == ticketstore.KindAgent
+		return nil
+	})
+	return is && err == nil
+}
+
+// hashes reads the mail once: its whole hash for the record, and the key under
+// which it is recognised when it comes again (return path, the fields that
+// people see, the body).
+func hashes(in *Inbound) (sum [32]byte, key ticketstore.MailKey, err error) {
+	whole, ident := sha256.New(), sha256.New()
+	fmt.Fprintf(ident, "%s\n", in.Envelope.From.Key())
+	for _, f := range in.Message.Fields {
+		switch strings.ToLower(f.Name) {
+		case "message-id", "from", "to", "cc", "subject", "date":
+			fmt.Fprintf(ident, "%s:%q\n", strings.ToLower(f.Name), f.Value)
+		}
+	}
+	end := min(in.Message.End, in.Content.Size())
+	if _, err = io.Copy(whole, io.NewSectionReader(in.Content, 0, end)); err == nil {
+		_, err = io.Copy(io.MultiWriter(whole, ident), io.NewSectionReader(in.Content, end, in.Content.Size()-end))
+	}
+	whole.Sum(sum[:0])
+	ident.Sum(key[:0])
+	return sum, key, err
+}
+
+// accept puts the transaction of a mail together.
+func (w *work) accept(m *mail) (Receipt, error) {
+	if m.released == nil {
+		rcpt, done, err := w.again(m)
+		if done || err != nil {
+			return rcpt, err
+		}
+	}
+	dec, err := w.d.rules.Decide(router.Input{
+		Message: m.Message, Envelope: &m.Envelope, Verdict: &m.Verdict,
+		Captured: m.captured, Now: w.now, Released: m.released != nil,
+	}, w.view)
+	if err != nil {
+		return Receipt{}, err
+	}
+	m.decision = dec
+	if r := dec.Refusal; r != nil {
+		return Receipt{}, &Refusal{Code: r.Code, Enhanced: r.Enhanced, Text: r.Text}
+	}
+	if dec.Acts != nil && m.released == nil {
+		if why := unsendable(m); why != "" {
+			dec.Outcome, dec.HoldReason, dec.Quiet = router.OutcomeHeld, why, true
+			m.decision = dec
+		}
+	}
+	switch dec.Outcome {
+	case router.OutcomeHeld:
+		return w.hold(m, &dec)
+	case router.OutcomeNew:
+		return w.open(m, &dec)
+	}
+	return w.file(m, &dec)
+}
+
+// again answers a mail that was taken before: the same answer, and nothing
+// changed, unless it now came to another mailbox of ours.
+func (w *work) again(m *mail) (Receipt, bool, error) {
+	seen, err := w.view.Seen(m.key)
+	if errors.Is(err, ticketstore.ErrNotFound) || err == nil && w.now.Sub(seen.At) > seenFor {
+		return Receipt{}, false, nil
+	}
+	if err != nil {
+		return Receipt{}, false, err
+	}
+	rcpt := Receipt{Outcome: router.OutcomeDuplicate, Ticket: seen.Ticket, Tag: seen.Told}
+	m.decision = router.Decision{
+		Outcome: rcpt.Outcome, Captured: m.captured, Who: router.Who{Kind: router.RoleUnknown, Name: m.Message.From.Name, Address: m.Message.From.Address, Token: router.TokenNone},
+		Match: ticketstore.Match{By: router.ByNone, Reason: "this mail was taken before, at " + seen.At.Format(time.RFC3339), Rejected: []ticketstore.Rejected{}},
+	}
+	m.decision.Mailbox, _ = w.d.rules.Primary(&m.Envelope)
+	var fresh []string
+	primary, linked := w.d.rules.Primary(&m.Envelope)
+	for _, key := range append([]string{primary}, linked...) {
+		if !slices.Contains(seen.Mailboxes, key) {
+			fresh = append(fresh, key)
+		}
+	}
+	if len(fresh) == 0 || seen.Ticket == 0 {
+		return rcpt, true, nil
+	}
+	t, err := w.view.Ticket(seen.Ticket)
+	if err != nil {
+		return Receipt{}, false, err
+	}
+	w.touch(&t)
+	t.Linked = append(t.Linked, fresh...)
+	w.act(&t, ticketstore.Action{
+		Direction: ticketstore.Internal, Outcome: ticketstore.OutcomeChanged, Visibility: ticketstore.InternalOnly,
+		Actor: ticketstore.Actor{Kind: ticketstore.ActorDesk, Name: w.d.boxName(t.Mailbox)},
+		Text:  "The same mail was also sent to " + strings.Join(fresh, ", ") + ".",
+	})
+	w.save(&t)
+	seen.Mailboxes = append(seen.Mailboxes, fresh...)
+	w.change.Seen = append(w.change.Seen, seen)
+	return rcpt, true, nil
+}
+
+// record stores the raw mail.
+func (w *work) record(m *mail, meta ticketstore.MailMeta) ticketstore.RecordID {
+	if m.released != nil {
+		return m.released.Record // stored when it was held
+	}
+	meta.Envelope, meta.Verdict = m.Envelope, m.Verdict
+	id := w.next.Record
+	w.next.Record++
+	w.change.Records = append(w.change.Records, ticketstore.Record{
+		ID: id, Kind: ticketstore.RecordMail, Meta: meta, Content: m.Content, SHA256: m.sum,
+	})
+	return id
+}
+
+// remember keeps the mail's key, so that it is recognised when it comes again.
+func (w *work) remember(m *mail, dec *router.Decision, s ticketstore.Seen) {
+	s.Key, s.At, s.Outcome = m.key, w.now, dec.Outcome
+	s.Mailboxes = append([]string{}, dec.Linked...)
+	primary, _ := w.d.rules.Primary(&m.Envelope)
+	s.Mailboxes = append(s.Mailboxes, primary)
+	w.change.Seen = append(w.change.Seen, s)
+}
+
+func (w *work) hold(m *mail, dec *router.Decision) (Receipt, error) {
+	h := ticketstore.HeldMail{
+		ID: w.next.Held, At: w.now, Envelope: m.Envelope, Verdict: m.Verdict, Mailbox: dec.Mailbox,
+		From: m.Message.From, Subject: m.Message.Subject, Ticket: dec.Ticket.ID, Reason: dec.HoldReason,
+		State: "held", Match: dec.Match, Captured: dec.Captured.Fields,
+	}
+	w.next.Held++
+	h.Record = w.record(m, ticketstore.MailMeta{Held: h.ID})
+	w.change.Held = append(w.change.Held, h)
+	w.remember(m, dec, ticketstore.Seen{Held: h.ID})
+	return Receipt{Outcome: router.OutcomeHeld}, nil
+}
+
+// open makes a ticket of the mail.
+func (w *work) open(m *mail, dec *router.Decision) (Receipt, error) {
+	box := w.d.rules.Mailbox(dec.Mailbox)
+	t := ticketstore.Ticket{
+		ID: w.next.Ticket, Type: or(dec.Captured.Type, box.Type), Mailbox: dec.Mailbox, Linked: dec.Linked,
+		Subject: tag.Strip(oneLine(m.Message.Subject), w.d.rules.Pairs()), Status: dec.Status,
+		Priority: or(dec.Captured.Priority, box.Priority), Requester: address.Mailbox{Name: dec.Who.Name, Address: dec.Who.Address},
+		Fields: dec.Captured.Fields, Marks: dec.Marks, Candidate: dec.Candidate, Created: w.now,
+	}
+	w.next.Ticket++
+	if dec.Contact {
+		w.addUser(dec.Who)
+	}
+	w.touch(&t)
+	a := w.act(&t, w.action(m, dec))
+	a.Record = w.record(m, ticketstore.MailMeta{Ticket: t.ID, Action: a.Seq})
+	w.followers(&t, m, dec)
+	if err := w.acknowledge(&t, a, m, dec); err != nil {
+		return Receipt{}, err
+	}
+	return w.finish(&t, a, m, dec)
+}
+
+// file adds the mail to its ticket.
+func (w *work) file(m *mail, dec *router.Decision) (Receipt, error) {
+	t := dec.Ticket
+	w.touch(&t)
+	for _, key := range append([]string{m.primary(w.d.rules)}, dec.Linked...) {
+		if key != t.Mailbox && !slices.Contains(t.Linked, key) {
+			t.Linked = append(t.Linked, key)
+		}
+	}
+	w.setStatus(&t, dec.Status)
+	for k, v := range dec.Captured.Fields {
+		if t.Fields == nil {
+			t.Fields = map[string]string{}
+		}
+		t.Fields[k] = v
+	}
+	a := w.act(&t, w.action(m, dec))
+	a.Record = w.record(m, ticketstore.MailMeta{Ticket: t.ID, Action: a.Seq})
+	w.followers(&t, m, dec)
+	if err := w.bounced(a, m, dec); err != nil {
+		return Receipt{}, err
+	}
+	if dec.Acts != nil {
+		if err := w.relay(&t, a, m, dec); err != nil {
+			return Receipt{}, err
+		}
+	}
+	return w.finish(&t, a, m, dec)
+}
+
+func (m *mail) primary(r *router.Rules) string {
+	key, _ := r.Primary(&m.Envelope)
+	return key
+}
+
+// finish tells the agents, indexes the mail and writes the receipt.
+func (w *work) finish(t *ticketstore.Ticket, a *ticketstore.Action, m *mail, dec *router.Decision) (Receipt, error) {
+	if dec.Notify {
+		if err := w.notify(t, a, m); err != nil {
+			return Receipt{}, err
+		}
+	}
+	w.save(t)
+	if id := m.Message.MessageID; id != "" && !m.isOurs(w.d, id) {
+		w.change.MessageIDs = append(w.change.MessageIDs, ticketstore.MessageRef{MessageID: id, Ticket: t.ID, Action: a.Seq})
+	}
+	rcpt := Receipt{Outcome: dec.Outcome, Ticket: t.ID}
+	if !dec.Quiet {
+		rcpt.Tag = w.d.Tag(t)
+	}
+	w.remember(m, dec, ticketstore.Seen{Ticket: t.ID, Told: rcpt.Tag})
+	return rcpt, nil
+}
+
+// isOurs reports whether a Message-ID was made by this desk: those carry their
+// ticket and need no index.
+func (m *mail) isOurs(d *Desk, id string) bool {
+	_, err := d.keys.ParseMessage(id)
+	return err == nil
+}
+
+// action is the mail as an entry of the ticket.
+func (w *work) action(m *mail, dec *router.Decision) ticketstore.Action {
+	a := ticketstore.Action{
+		Direction: ticketstore.In, Outcome: dec.Action, Visibility: dec.Visibility,
+		Actor:   ticketstore.Actor{Kind: dec.ActorKind, Name: dec.Who.Name, Address: dec.Who.Address},
+		Subject: m.Message.Subject, Text: m.Message.Text, Fresh: m.Message.Fresh, HTML: m.Message.HTML,
+		Envelope: &m.Envelope, MessageID: m.Message.MessageID, References: m.Message.References,
+		Verdict: &m.Verdict, Unreadable: m.Message.Unreadable, Match: &dec.Match,
+		Captured: dec.Captured.Fields, Trace: dec.Trace,
+	}
+	if dec.Class != message.Human {
+		a.Machine = string(dec.Class)
+	}
+	for _, at := range m.Message.Attachments {
+		a.Attachments = append(a.Attachments, ticketstore.Attachment(at))
+	}
+	return a
+}
+
+func (w *work) addUser(who router.Who) {
+	w.change.Contacts = append(w.change.Contacts, ticketstore.Contact{
+		ID: w.next.Contact, Kind: ticketstore.KindUser, Name: who.Name, Addresses: []address.Address{who.Address},
+	})
+	w.next.Contact++
+}
+
+// followers takes the people on Cc into the conversation, when the mail proves
+// who sent it.
+func (w *work) followers(t *ticketstore.Ticket, m *mail, dec *router.Decision) {
+	proven := m.Verdict.Auth == ticketstore.AuthAligned || dec.Who.Token == router.TokenOwn || m.released != nil
+	if !proven || dec.Class != message.Human || dec.Who.Kind == router.RoleSupplier || dec.Visibility == ticketstore.SupplierOnly ||
+		dec.Acts != nil {
+		return
+	}
+	w.follow(t, m.Message.Cc)
+	w.follow(t, m.Message.To)
+}
+
+// acknowledge tells the requester the ticket's number, once.
+func (w *work) acknowledge(t *ticketstore.Ticket, a *ticketstore.Action, m *mail, dec *router.Decision) error {
+	limit := w.d.cfg.AutoMailPerDay
+	switch {
+	case !dec.Acknowledge:
+	case limit > 0 && w.view.AutoMails(dec.Who.Address, w.now) >= limit:
+		dec.Unanswered = fmt.Sprintf("%d automatic mails went to this address today", limit)
+	case w.d.rules.Ours(dec.Who.Address):
+		dec.Unanswered = "the address is our own"
+	default:
+		t.Acknowledged = true
+		w.change.AutoMails = append(w.change.AutoMails, dec.Who.Address)
+		data := templates.Data{Author: templates.Person{Name: dec.Who.Name}, Kind: string(a.Actor.Kind), Unverified: m.Verdict.Auth != ticketstore.AuthAligned && m.released == nil}
+		if !data.Unverified {
+			data.Quoted = a.Fresh
+		}
+		return w.send(t, a, outgoing{
+			template: templates.Acknowledgement, audience: ticketstore.AudienceUser, automatic: true,
+			to: []address.Mailbox{t.Requester}, data: data,
+		})
+	}
+	if dec.Unanswered != "" {
+		a.Trace = append(a.Trace, "no acknowledgement: "+dec.Unanswered)
+	}
+	m.decision.Acknowledge, m.decision.Unanswered = dec.Acknowledge, dec.Unanswered
+	return nil
+}
+
+// notify tells the agents what a user or a supplier wrote. Their answer goes
+// to whom they were told about.
+func (w *work) notify(t *ticketstore.Ticket, a *ticketstore.Action, m *mail) error {
+	to, err := w.agents(t, a.Actor.Address)
+	if err != nil {
+		return err
+	}
+	audience := ticketstore.AudienceUser
+	if a.Visibility == ticketstore.SupplierOnly {
+		audience = ticketstore.AudienceSupplier
+	}
+	data := templates.Data{
+		Author: templates.Person{Name: a.Actor.Name}, Kind: string(a.Actor.Kind), Text: a.Fresh, Marker: message.Marker,
+		Unverified: m.Verdict.Auth != ticketstore.AuthAligned && m.released == nil,
+	}
+	for _, at := range a.Attachments {
+		data.Attachments = append(data.Attachments, at.Name)
+	}
+	w.quote(&data, t, a.Seq, func(x *ticketstore.Action) bool { return x.Visibility == a.Visibility })
+	return w.send(t, a, outgoing{
+		template: templates.UserUpdate, audience: audience, agent: true, automatic: true, to: to, data: data,
+	})
+}
+
+// bounced records on the item what the other side reported of it.
+func (w *work) bounced(a *ticketstore.Action, m *mail, dec *router.Decision) error {
+	if dec.Bounced == 0 || m.Message.Bounce == nil {
+		return nil
+	}
+	it, err := w.view.Item(dec.Bounced)
+	if errors.Is(err, ticketstore.ErrNotFound) || err == nil && it.Ticket != dec.Ticket.ID {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range m.Message.Bounce.Recipients {
+		if r.Action != "failed" {
+			continue
+		}
+		it.State = ticketstore.ItemBounced
+		it.Attempts = append(it.Attempts, ticketstore.Attempt{At: w.now, Host: m.Envelope.Helo, Reply: strings.TrimSpace(r.Status + " " + r.Reply)})
+		w.change.Items = append(w.change.Items, it)
+		a.Trace = append(a.Trace, fmt.Sprintf("reports the failure of outgoing item %d to %s", it.ID, it.To))
+		return nil
+	}
+	a.Outcome = ticketstore.OutcomeMachine // a delay or a success, not a failure
+	return nil
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

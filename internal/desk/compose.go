@@ -1,0 +1,387 @@
+package desk
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"mime"
+	"mime/quotedprintable"
+	"strings"
+	"time"
+
+	"mxdesk/internal/address"
+	"mxdesk/internal/message"
+	"mxdesk/internal/router"
+	"mxdesk/internal/token"
+	"mxdesk/templates"
+	"mxdesk/ticketstore"
+)
+
+// File is an attachment of outgoing mail, already in transfer encoding, so
+// that no large file is encoded inside a transaction.
+type File struct {
+	ticketstore.Attachment
+	part []byte // header and base64 body of the MIME part
+}
+
+// maxFileName bounds an attachment's name, in octets.
+const maxFileName = 200
+
+// NewFile encodes an attachment. An empty media type is taken from the name.
+func NewFile(name, mediaType string, content []byte) File {
+	name = safeName(name)
+	if mt, _, err := mime.ParseMediaType(mediaType); err == nil && strings.Contains(mt, "/") && !strings.HasPrefix(mt, "multipart/") {
+		mediaType = mt
+	} else if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		mediaType, _, _ = mime.ParseMediaType(mime.TypeByExtension(strings.ToLower(name[i:])))
+	}
+	if mediaType == "" || strings.HasPrefix(mediaType, "multipart/") || mediaType == "message/rfc822" {
+		mediaType = "application/octet-stream"
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "Content-Type: %s\r\n", foldParams(mime.FormatMediaType(mediaType, map[string]string{"name": name})))
+	fmt.Fprintf(&b, "Content-Disposition: %s\r\n", foldParams(mime.FormatMediaType("attachment", map[string]string{"filename": name})))
+	b.WriteString("Content-Transfer-Encoding: base64\r\n\r\n")
+	enc := base64.NewEncoder(base64.StdEncoding, &lineWriter{w: &b})
+	enc.Write(content)
+	enc.Close()
+	b.WriteString("\r\n")
+	sum := sha256.Sum256(content)
+	return File{
+		Attachment: ticketstore.Attachment{Name: name, Type: mediaType, Size: int64(len(content)), SHA256: fmt.Sprintf("%x", sum)},
+		part:       b.Bytes(),
+	}
+}
+
+func foldParams(s string) string { return strings.ReplaceAll(s, "; ", ";\r\n ") }
+
+func safeName(s string) string {
+	if i := strings.LastIndexAny(s, `/\`); i >= 0 {
+		s = s[i+1:]
+	}
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "_"))
+	if len(s) > maxFileName {
+		s = strings.ToValidUTF8(s[len(s)-maxFileName:], "")
+	}
+	if strings.Trim(s, ". ") == "" {
+		return "attachment"
+	}
+	return s
+}
+
+// lineWriter breaks base64 into lines of 76 (RFC 2045 §6.8).
+type lineWriter struct {
+	w   *bytes.Buffer
+	col int
+}
+
+func (l *lineWriter) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		if l.col == 76 {
+			l.w.WriteString("\r\n")
+			l.col = 0
+		}
+		k := min(76-l.col, len(p))
+		l.w.Write(p[:k])
+		l.col += k
+		p = p[k:]
+	}
+	return n, nil
+}
+
+// readFiles encodes the attachments of a mail, for sending on.
+func readFiles(m *message.Message, c ticketstore.Content) ([]File, error) {
+	var files []File
+	for _, a := range m.Attachments {
+		r, _, err := message.Open(c, a.Path)
+		if err != nil {
+			return nil, fmt.Errorf("reading attachment %s: %w", a.Name, err)
+		}
+		raw, err := io.ReadAll(r)
+		if err != nil {
+			return nil, fmt.Errorf("reading attachment %s: %w", a.Name, err)
+		}
+		files = append(files, NewFile(a.Name, a.Type, raw))
+	}
+	return files, nil
+}
+
+// outgoing is one mail to one or more people of one audience.
+type outgoing struct {
+	template  string
+	audience  ticketstore.Audience
+	to        []address.Mailbox // one item each
+	cc        bool              // name all of them in the header
+	automatic bool              // null return path, Auto-Submitted
+	agent     bool              // to agents: audience is that of their answer
+	data      templates.Data
+	files     []File
+}
+
+// send renders a mail and adds one frozen item for each recipient.
+func (w *work) send(t *ticketstore.Ticket, a *ticketstore.Action, o outgoing) error {
+	if len(o.to) == 0 {
+		return nil
+	}
+	box, err := w.mailboxOf(t)
+	if err != nil {
+		return err
+	}
+	w.fill(&o.data, t, box)
+	mail, err := box.Templates.Render(o.template, o.data)
+	if err != nil {
+		return err
+	}
+	for _, warning := range mail.Warnings {
+		a.Trace = append(a.Trace, "template "+o.template+": "+warning)
+	}
+	contentType, body := compose(mail, o.files)
+	rec := ticketstore.Record{
+		ID: w.next.Record, Kind: ticketstore.RecordBody,
+		Meta:    map[string]any{"ticket": t.ID, "action": a.Seq},
+		Content: bytes.NewReader(body), SHA256: sha256.Sum256(body),
+	}
+	w.next.Record++
+	w.change.Records = append(w.change.Records, rec)
+	for _, to := range o.to {
+		it := ticketstore.OutboxItem{
+			ID: w.next.Item, Ticket: t.ID, Action: a.Seq, Template: o.template, Audience: o.audience,
+			To: to.Address, Body: rec.ID, State: ticketstore.ItemQueued, Created: w.now, Next: w.now, Attempts: []ticketstore.Attempt{},
+		}
+		w.next.Item++
+		if err := w.address(&it, t, box, o, to, mail.Subject, contentType); err != nil {
+			return err
+		}
+		w.change.Items = append(w.change.Items, it)
+	}
+	return nil
+}
+
+// fill sets what every template can show of the ticket.
+func (w *work) fill(data *templates.Data, t *ticketstore.Ticket, box *Mailbox) {
+	data.Desk = nameOf(box.From.Name, box.From.Address)
+	data.Signature = box.Signature
+	data.Requester.Name = t.Requester.Name
+	data.Ticket = templates.Ticket{
+		ID: t.ID.String(), Tag: w.d.Tag(t), Subject: t.Subject, Type: t.Type,
+		Status: string(t.Status), Priority: t.Priority, Fields: t.Fields,
+	}
+}
+
+// address writes the header of one item: the desk as sender on both sides, the
+// signed reply address, Message-ID and return path.
+func (w *work) address(it *ticketstore.OutboxItem, t *ticketstore.Ticket, box *Mailbox, o outgoing, to address.Mailbox, subject, contentType string) error {
+	claim := token.Claim{Ticket: t.ID, Item: it.ID, Person: token.PersonOf(to.Address), Audience: o.audience, Agent: o.agent}
+	from := box.From
+	reply, err := from.Address.WithDetail(w.d.keys.Reply(claim))
+	if err != nil {
+		return fmt.Errorf("making the reply address: %w", err)
+	}
+	it.MessageID = w.d.keys.Message(claim) + "@" + string(from.Address.Domain())
+	h := headerWriter{}
+	h.mailboxes("From", from)
+	if o.cc {
+		h.mailboxes("To", o.to[0])
+		h.mailboxes("Cc", o.to[1:]...)
+	} else {
+		h.mailboxes("To", to)
+	}
+	h.mailboxes("Reply-To", address.Mailbox{Name: from.Name, Address: reply})
+	h.text("Subject", subject)
+	h.raw("Date", w.now.Format(time.RFC1123Z))
+	h.raw("Message-ID", "<"+it.MessageID+">")
+	w.thread(&h, t, to.Address)
+	if o.automatic {
+		h.raw("Auto-Submitted", autoSubmitted(o.template))
+		h.raw("X-Auto-Response-Suppress", "All")
+	} else if it.Return, err = from.Address.WithDetail(w.d.keys.Bounce(claim)); err != nil {
+		return fmt.Errorf("making the return path: %w", err)
+	}
+	h.raw(router.LoopField, w.d.cfg.Hostname)
+	h.raw("MIME-Version", "1.0")
+	h.b.WriteString(contentType)
+	it.Header = h.b.String()
+	return nil
+}
+
+// autoSubmitted follows RFC 3834 §5: an acknowledgement answers a mail, a
+// notification does not.
+func autoSubmitted(template string) string {
+	if template == templates.Acknowledgement {
+		return "auto-replied"
+	}
+	return "auto-generated"
+}
+
+// thread names the mails that this one follows in the recipient's own mailbox:
+// what they sent last, and what we sent them before.
+func (w *work) thread(h *headerWriter, t *ticketstore.Ticket, to address.Address) {
+	const most = 8
+	var refs []string
+	for it, err := range w.view.ItemsOf(t.ID) {
+		if err == nil && it.To.Equal(to) {
+			refs = append(refs, it.MessageID)
+		}
+	}
+	last := ""
+	for _, a := range w.history(t) {
+		if a.Direction == ticketstore.In && harmlessID(a.MessageID) && a.Actor.Address.Equal(to) {
+			last = a.MessageID
+			refs = append(refs, last)
+			break
+		}
+	}
+	if last == "" && len(refs) > 0 {
+		last = refs[len(refs)-1]
+	}
+	if last != "" {
+		h.raw("In-Reply-To", "<"+last+">")
+		h.raw("References", "<"+strings.Join(refs[max(0, len(refs)-most):], ">\r\n <")+">")
+	}
+}
+
+// harmlessID reports whether a Message-ID from outside can stand in a header
+// field of ours.
+func harmlessID(id string) bool {
+	return id != "" && len(id) < 500 && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '<' || r == '>' }) < 0
+}
+
+// history lists a ticket's actions, newest first, those of this change too, as
+// far back as an answer may quote.
+func (w *work) history(t *ticketstore.Ticket) []ticketstore.Action {
+	const most = 50
+	var list []ticketstore.Action
+	for seq := t.LastSeq; seq > 0 && len(list) < most; seq-- {
+		if a := w.pending(t.ID, seq); a != nil {
+			list = append(list, *a)
+		} else if a, err := w.view.Action(t.ID, seq); err == nil {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+func (w *work) pending(id ticketstore.TicketID, seq uint32) *ticketstore.Action {
+	for i := range w.change.Actions {
+		if a := &w.change.Actions[i]; a.Ticket == id && a.Seq == seq {
+			return a
+		}
+	}
+	return nil
+}
+
+// quote puts the newest action that the audience may see, and that has a text,
+// into the mail, leaving out the action that is being sent.
+func (w *work) quote(data *templates.Data, t *ticketstore.Ticket, not uint32, sees func(*ticketstore.Action) bool) {
+	for _, a := range w.history(t) {
+		if a.Seq == not || a.Fresh == "" || !sees(&a) {
+			continue
+		}
+		data.Quoted, data.QuotedBy = a.Fresh, a.Actor.Name
+		data.QuotedAt = a.At.Format("2 January 2006 15:04 MST")
+		return
+	}
+}
+
+// compose builds the MIME body, RFC 2046 §5.1: plain text and HTML as
+// alternatives, files behind them. It returns the Content-Type field (and what
+// goes with it) and the octets after the blank line.
+func compose(mail templates.Mail, files []File) (contentType string, body []byte) {
+	ct, text := alternative(mail)
+	if len(files) == 0 {
+		return ct, text
+	}
+	boundary := newBoundary()
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "--%s\r\n%s\r\n", boundary, ct)
+	b.Write(text)
+	for _, f := range files {
+		fmt.Fprintf(&b, "\r\n--%s\r\n", boundary)
+		b.Write(f.part)
+	}
+	fmt.Fprintf(&b, "\r\n--%s--\r\n", boundary)
+	return fmt.Sprintf("Content-Type: multipart/mixed;\r\n boundary=\"%s\"\r\n", boundary), b.Bytes()
+}
+
+func alternative(mail templates.Mail) (contentType string, body []byte) {
+	plain, html := textPart("plain", mail.Text), textPart("html", mail.HTML)
+	if mail.HTML == "" {
+		head, rest, _ := bytes.Cut(plain, []byte("\r\n\r\n"))
+		return string(head) + "\r\n", rest
+	}
+	boundary := newBoundary()
+	var b bytes.Buffer
+	for _, part := range [][]byte{plain, html} {
+		fmt.Fprintf(&b, "--%s\r\n%s\r\n", boundary, part)
+	}
+	fmt.Fprintf(&b, "--%s--\r\n", boundary)
+	return fmt.Sprintf("Content-Type: multipart/alternative;\r\n boundary=\"%s\"\r\n", boundary), b.Bytes()
+}
+
+func textPart(subtype, text string) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", subtype)
+	qp := quotedprintable.NewWriter(&b)
+	io.WriteString(qp, strings.ReplaceAll(text, "\n", "\r\n"))
+	qp.Close()
+	return b.Bytes()
+}
+
+func newBoundary() string { return "=_" + rand.Text() }
+
+// maxName bounds a display name in a header, in octets.
+const maxName = 200
+
+// headerWriter writes header fields with CRLF, folded and encoded.
+type headerWriter struct{ b strings.Builder }
+
+// raw writes a value made by us, in ASCII.
+func (h *headerWriter) raw(name, value string) {
+	h.b.WriteString(name + ": " + value + "\r\n")
+}
+
+// text writes a value from outside: encoded by RFC 2047 where it is not ASCII,
+// folded at blanks where it is.
+func (h *headerWriter) text(name, value string) {
+	value = oneLine(value)
+	if enc := mime.QEncoding.Encode("utf-8", value); enc != value {
+		h.raw(name, strings.ReplaceAll(enc, "?= =?", "?=\r\n =?"))
+		return
+	}
+	line := name + ":"
+	for i, word := range strings.Split(value, " ") {
+		if len(line)+1+len(word) > 78 && i > 0 {
+			h.b.WriteString(line + "\r\n")
+			line = ""
+		}
+		line += " " + word
+	}
+	h.b.WriteString(line + "\r\n")
+}
+
+func (h *headerWriter) mailboxes(name string, list ...address.Mailbox) {
+	if len(list) == 0 {
+		return
+	}
+	var out []string
+	for _, m := range list {
+		if len(m.Name) > maxName {
+			m.Name = strings.ToValidUTF8(m.Name[:maxName], "")
+		}
+		if enc := mime.QEncoding.Encode("utf-8", m.Name); enc != m.Name {
+			out = append(out, strings.ReplaceAll(enc, "?= =?", "?=\r\n =?")+" <"+m.Address.String()+">")
+		} else {
+			out = append(out, m.String())
+		}
+	}
+	h.raw(name, strings.Join(out, ",\r\n "))
+}
