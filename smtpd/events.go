@@ -1,0 +1,33 @@
+package smtpd
+
+// The business events of the door: the value of the field "event" in the log.
+// docs/events.md says what each means and which fields it carries.
+const (
+	EventConnected    = "smtp-connected"
+	EventDisconnected = "smtp-disconnected"
+	EventTooMany      = "smtp-too-many-connections"
+	EventHostile      = "smtp-hostile"
+	EventAhead        = "smtp-talks-ahead"
+	EventTimeout      = "smtp-timeout"
+	EventErrors       = "smtp-too-many-errors"
+	EventTLS          = "smtp-tls"
+	EventTLSFailed    = "smtp-tls-failed"
+	EventSender       = "smtp-sender-refused"
+	EventRecipient    = "smtp-recipient-refused"
+	EventAborted      = "smtp-aborted"
+	EventAccepted     = "smtp-accepted"
+	EventRefused      = "smtp-refused"
+	EventTrouble      = "smtp-trouble"
+	EventUnreadable   = "smtp-unreadable"
+	EventStopped      = "smtp-stopped"
+)
+
+// Events lists every event of the door.
+func Events() []string {
+	return []string{
+		EventConnected, EventDisconnected, EventTooMany, EventHostile, EventAhead,
+		EventTimeout, EventErrors, EventTLS, EventTLSFailed, EventSender,
+		EventRecipient, EventAborted, EventAccepted, EventRefused, EventTrouble,
+		EventUnreadable, EventStopped,
+	}
+}

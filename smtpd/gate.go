@@ -1,0 +1,217 @@
+package smtpd
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/emersion/go-smtp"
+
+	"mxdesk/internal/address"
+)
+
+// dialogue is where a session stands, as the gate needs to know it.
+type dialogue struct {
+	greeted  bool // HELO or EHLO was accepted
+	mail     bool // MAIL was accepted: a transaction is open
+	rcpts    int  // recipients accepted
+	chunking bool // the transaction has begun with BDAT
+	tls      bool // TLS is active
+	canTLS   bool // STARTTLS is offered
+	hostname string
+	limit    int64 // octets of the largest mail
+}
+
+// ruling is what becomes of one command line: it is answered here, or handed
+// on to go-smtp, perhaps rewritten.
+type ruling struct {
+	reply    *smtp.SMTPError // answer; nil hands pass on
+	pass     string          // line for go-smtp, without line end
+	verb     string
+	helo     string // checked argument of HELO or EHLO
+	chunk    int64  // octets of content that follow a BDAT
+	startTLS bool
+	hostile  string // why the connection ends behind the reply
+}
+
+// judge looks at one command line before go-smtp does. go-smtp answers
+// sequence errors with 502, counts hardly any error, takes any octets as an
+// address or a name, and runs the content of a BDAT that it does not
+// understand as commands; none of that may be reached.
+func judge(line []byte, d dialogue) ruling {
+	if !cleanLine(line) {
+		r := ruling{reply: say(501, 5, 5, 2, "command holds octets that are not text")}
+		if len(line) > 4 && bytes.EqualFold(line[:4], []byte("BDAT")) {
+			r.hostile = "malformed BDAT"
+		}
+		return r
+	}
+	text := strings.TrimRight(string(line), " ")
+	verb, arg, _ := strings.Cut(text, " ")
+	arg = strings.TrimLeft(arg, " ")
+	r := ruling{verb: strings.ToUpper(verb), pass: text}
+	switch r.verb {
+	case "HELO", "EHLO":
+		r.hello(arg)
+	case "MAIL":
+		r.mail(arg, d)
+	case "RCPT":
+		r.rcpt(arg, d)
+	case "DATA":
+		r.data(arg, d)
+	case "BDAT":
+		r.bdat(arg)
+	case "STARTTLS":
+		r.tls(arg, d)
+	case "RSET", "NOOP", "VRFY", "EXPN", "HELP", "QUIT":
+	case "AUTH":
+		r.reply = say(502, 5, 5, 1, "there is nothing to log in to")
+	default:
+		r.reply = say(500, 5, 5, 1, "command not known")
+	}
+	return r
+}
+
+// cleanLine reports whether a line is UTF-8 text without control characters.
+func cleanLine(line []byte) bool {
+	return utf8.Valid(line) && bytes.IndexFunc(line, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }) < 0
+}
+
+func (r *ruling) hello(arg string) {
+	name, _, _ := strings.Cut(arg, " ")
+	d, err := address.ParseDomain(name)
+	if err != nil {
+		r.reply = say(501, 5, 5, 2, "say "+r.verb+" with your host name or address literal")
+		return
+	}
+	r.helo, r.pass = string(d), r.verb+" "+name
+}
+
+func (r *ruling) mail(arg string, d dialogue) {
+	switch {
+	case !d.greeted:
+		r.reply = say(503, 5, 5, 1, "say EHLO first")
+		return
+	case d.mail:
+		r.reply = say(503, 5, 5, 1, "a transaction is open already")
+		return
+	}
+	p, err := parsePath(arg, "FROM:")
+	if err != nil {
+		r.reply = say(501, 5, 5, 2, "expected MAIL FROM:<address>")
+		return
+	}
+	if p.mailbox != "" {
+		if _, err := parseMailbox(p.mailbox); err != nil {
+			r.reply = say(553, 5, 1, 7, "the sender's address is malformed")
+			return
+		}
+	}
+	if declaredSize(p.params) > uint64(d.limit) {
+		r.reply = tooLarge(d.limit)
+		return
+	}
+	r.pass = "MAIL FROM:<" + p.mailbox + ">" + p.params
+}
+
+// declaredSize is the value of the parameter SIZE (RFC 1870 §6.1), up to 20
+// digits; go-smtp reads no more than 32 bits. What is no number is left to it.
+func declaredSize(params string) uint64 {
+	for f := range strings.FieldsSeq(params) {
+		if len(f) > 5 && strings.EqualFold(f[:5], "SIZE=") {
+			n, _ := strconv.ParseUint(f[5:], 10, 64) // out of range: the greatest number
+			return n
+		}
+	}
+	return 0
+}
+
+func (r *ruling) rcpt(arg string, d dialogue) {
+	switch {
+	case !d.mail:
+		r.reply = say(503, 5, 5, 1, "say MAIL first")
+		return
+	case d.chunking:
+		r.reply = say(503, 5, 5, 1, "the content has begun")
+		return
+	}
+	p, err := parsePath(arg, "TO:")
+	if err != nil || p.mailbox == "" {
+		r.reply = say(501, 5, 5, 2, "expected RCPT TO:<address>")
+		return
+	}
+	if strings.EqualFold(p.mailbox, "postmaster") { // RFC 5321 §4.5.1: without a domain
+		p.mailbox += "@" + d.hostname
+	}
+	if _, err := parseMailbox(p.mailbox); err != nil {
+		r.reply = say(553, 5, 1, 3, "the recipient's address is malformed")
+		return
+	}
+	r.pass = "RCPT TO:<" + p.mailbox + ">" + p.params
+}
+
+func (r *ruling) data(arg string, d dialogue) {
+	switch {
+	case arg != "":
+		r.reply = say(501, 5, 5, 4, "DATA takes no argument")
+	case !d.mail:
+		r.reply = say(503, 5, 5, 1, "say MAIL first")
+	case d.rcpts == 0:
+		r.reply = say(503, 5, 5, 1, "no valid recipients")
+	case d.chunking:
+		r.reply = say(503, 5, 5, 1, "the content has begun with BDAT")
+	}
+}
+
+// bdat reads the size of a chunk (RFC 3030 §2). Without it nobody knows where
+// the next command begins, so the connection ends.
+func (r *ruling) bdat(arg string) {
+	size, last, _ := strings.Cut(arg, " ")
+	n, err := strconv.ParseUint(size, 10, 32)
+	if err != nil || last != "" && !strings.EqualFold(strings.TrimSpace(last), "LAST") {
+		r.reply = say(501, 5, 5, 4, "expected BDAT size [LAST]")
+		r.hostile = "malformed BDAT"
+		return
+	}
+	r.chunk = int64(n)
+}
+
+func (r *ruling) tls(arg string, d dialogue) {
+	switch {
+	case arg != "":
+		r.reply = say(501, 5, 5, 4, "STARTTLS takes no argument")
+	case d.tls:
+		r.reply = say(503, 5, 5, 1, "TLS is active already")
+	case !d.canTLS:
+		r.reply = say(502, 5, 5, 1, "TLS is not offered")
+	case d.mail:
+		r.reply = say(503, 5, 5, 1, "a transaction is open")
+	default:
+		r.startTLS = true
+	}
+}
+
+// foreign names the protocol that a connection's first octets belong to when
+// that is not SMTP, else it is empty. A web browser can be made to post SMTP
+// commands, so a request is not read to its end.
+func foreign(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if c := b[0]; c < ' ' && c != '\r' && c != '\n' || c >= 0x7f {
+		if c == 0x16 {
+			return "TLS"
+		}
+		return "binary"
+	}
+	for _, method := range []string{"GET ", "POST ", "HEAD ", "PUT ", "DELETE ", "OPTIONS ", "CONNECT ", "PATCH ", "TRACE ", "PRI "} {
+		if len(b) >= len(method) && strings.EqualFold(string(b[:len(method)]), method) {
+			return "HTTP"
+		}
+	}
+	if bytes.HasPrefix(b, []byte("SSH-")) {
+		return "SSH"
+	}
+	return ""
+}

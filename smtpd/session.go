@@ -1,0 +1,306 @@
+package smtpd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+	"github.com/rs/zerolog"
+
+	"mxdesk/internal/address"
+	"mxdesk/internal/desk"
+	"mxdesk/ticketstore"
+)
+
+// session is go-smtp's view of one stage: the envelope of the mail on its way.
+//
+// With BDAT, go-smtp runs Data in a goroutine of its own and lets RSET and
+// MAIL go on beside it. So the transaction is guarded, Data works on a copy,
+// and a mail is committed only when its content is complete and the
+// transaction that it began in is still the open one. Moreover a Data that was
+// given up hands its result to whatever mail is next, so the stage is left
+// then; see settle.
+type session struct {
+	srv *Server
+	st  *stage
+
+	mu      sync.Mutex
+	tx      *transaction // nil: none is open
+	givenUp *transaction // its chunks were not completed
+}
+
+// transaction is one mail between MAIL and its end. What stands in it is
+// changed only under the session's lock.
+type transaction struct {
+	id       string
+	from     address.Address
+	rcpts    []address.Address
+	utf8     bool // SMTPUTF8 was asked for
+	size     int64
+	chunking bool
+	started  chan struct{} // closed when Data runs for its chunks
+	finished chan struct{} // closed when that Data is over
+	over     bool          // finished is closed
+	log      zerolog.Logger
+}
+
+// phase says where the dialogue stands.
+func (s *session) phase() (mail bool, rcpts int, chunking bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tx == nil {
+		return false, 0, false
+	}
+	return true, len(s.tx.rcpts), s.tx.chunking
+}
+
+// beginChunks marks the transaction as one whose content comes by BDAT.
+func (s *session) beginChunks() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tx != nil && len(s.tx.rcpts) > 0 && !s.tx.chunking {
+		s.tx.chunking = true
+		s.tx.started, s.tx.finished = make(chan struct{}), make(chan struct{})
+	}
+}
+
+// settle is called before each command. It waits until a Data that go-smtp
+// starts for chunks runs, because it fails on a session that is gone by then,
+// and until one that was given up is over. In that case it returns false: the
+// stage must end.
+func (s *session) settle() bool {
+	s.mu.Lock()
+	tx, givenUp := s.tx, s.givenUp
+	s.mu.Unlock()
+	if tx != nil && tx.chunking {
+		<-tx.started
+	}
+	if givenUp != nil {
+		<-givenUp.finished
+	}
+	return givenUp == nil
+}
+
+// Mail opens a transaction.
+func (s *session) Mail(from string, opts *smtp.MailOptions) error {
+	if err := s.srv.roomOnDisk(opts.Size); err != nil {
+		s.st.log.Warn().Str("event", EventTrouble).Str("error", err.Error()).Msg("mail put off")
+		return say(452, 4, 3, 1, "not enough disk space, please try again later")
+	}
+	var sender address.Address
+	if from != "" {
+		var err error
+		if sender, err = envelopeAddress(from, opts.UTF8); err != nil {
+			s.st.log.Info().Str("event", EventSender).Str("from", from).Str("error", err.Error()).Msg("sender refused")
+			return addressReply(err, 7)
+		}
+	}
+	id := newID(time.Now())
+	s.mu.Lock()
+	s.tx = &transaction{id: id, from: sender, utf8: opts.UTF8, size: opts.Size, log: s.st.log.With().Str("tx", id).Logger()}
+	s.mu.Unlock()
+	s.st.setBusy(true)
+	return nil
+}
+
+// Rcpt asks the desk about one recipient.
+func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	s.mu.Lock()
+	tx := s.tx
+	s.mu.Unlock()
+	if tx == nil {
+		return say(503, 5, 5, 1, "say MAIL first")
+	}
+	a, err := envelopeAddress(to, tx.utf8)
+	if err != nil {
+		return addressReply(err, 3)
+	}
+	ctx, cancel := context.WithTimeout(s.srv.base, s.srv.cfg.Idle)
+	defer cancel()
+	if err := s.srv.desk.Recipient(ctx, a); err != nil {
+		r := toReply(err, tx.id)
+		event, level := EventRecipient, zerolog.InfoLevel
+		if isTrouble(err) {
+			event, level = EventTrouble, zerolog.ErrorLevel
+		}
+		tx.log.WithLevel(level).Str("event", event).Str("from", tx.from.String()).Str("to", a.String()).Int("code", r.Code).Str("error", err.Error()).Msg("recipient refused")
+		return r
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.ContainsFunc(tx.rcpts, a.Equal) {
+		tx.rcpts = append(tx.rcpts, a)
+	}
+	return nil
+}
+
+// Reset forgets the transaction. It must not call back into go-smtp.
+func (s *session) Reset() {
+	s.st.bodyEnd = time.Time{}
+	s.drop()
+}
+
+// Logout ends the session.
+func (s *session) Logout() error {
+	s.drop()
+	return nil
+}
+
+func (s *session) drop() {
+	s.mu.Lock()
+	tx := s.tx
+	s.tx = nil
+	if tx != nil && tx.chunking && !tx.over {
+		s.givenUp = tx
+	}
+	s.mu.Unlock()
+	if tx != nil {
+		s.st.setBusy(false)
+	}
+}
+
+// Data receives the content and hands the mail to the desk. After DATA it reads
+// to the end whatever happens, so that no octet of the content is left for the
+// dialogue; a chunk is read over by go-smtp.
+func (s *session) Data(r io.Reader) error {
+	_, chunked := r.(*io.PipeReader)
+	s.mu.Lock()
+	tx := s.tx
+	if tx == nil {
+		tx = s.givenUp
+	}
+	s.mu.Unlock()
+	if tx == nil {
+		return say(503, 5, 5, 1, "say MAIL first")
+	}
+	if chunked {
+		close(tx.started)
+		defer s.finish(tx)
+	} else {
+		s.st.bodyEnd, s.st.scan, s.st.body = time.Now().Add(s.srv.cfg.Data), lineScan{}, true
+		defer func() { s.st.body = false }()
+	}
+	if !s.srv.begin() {
+		return say(421, 4, 3, 2, "the server stops, please try again later")
+	}
+	defer s.srv.end()
+	content := newSpool(s.srv.cfg, tx.size)
+	defer content.close()
+	if err := content.readAll(r, chunked); err != nil {
+		return s.brokenOff(tx, err, chunked)
+	}
+	receipt, err := s.take(tx, content)
+	return s.outcome(tx, content.Size(), receipt, err)
+}
+
+// finish notes that the Data of a transaction with chunks is over.
+func (s *session) finish(tx *transaction) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx.over = true
+	close(tx.finished)
+}
+
+// brokenOff answers for content that did not come to its end.
+func (s *session) brokenOff(tx *transaction, err error, chunked bool) error {
+	if chunked { // the goroutine that reads the connection has answered
+		tx.log.Info().Str("event", EventAborted).Str("error", err.Error()).Msg("content not completed")
+		return err
+	}
+	s.st.breakOff(err)
+	if errors.Is(err, smtp.ErrTooLongLine) {
+		return say(554, 5, 6, 0, "a line of the mail is too long, closing")
+	}
+	return s.st.fault
+}
+
+// take checks complete content, reads the mail and has the desk decide.
+func (s *session) take(tx *transaction, content *spool) (desk.Receipt, error) {
+	switch {
+	case content.tooLarge():
+		return desk.Receipt{}, tooLarge(s.srv.cfg.MaxMessage)
+	case s.st.scan.found():
+		return desk.Receipt{}, say(554, 5, 6, 0, "the mail holds a carriage return that ends no line; lines end in CR LF")
+	case content.err != nil:
+		tx.log.Error().Str("event", EventTrouble).Str("error", content.err.Error()).Msg("mail not received")
+		return desk.Receipt{}, say(452, 4, 3, 1, "not enough room for the mail, please try again later")
+	}
+	env, open := s.envelope(tx)
+	if !open {
+		return desk.Receipt{}, say(451, 4, 3, 0, "the transaction was given up")
+	}
+	ctx, cancel := context.WithTimeout(s.srv.base, s.srv.cfg.Idle)
+	defer cancel()
+	in := s.srv.intake.Read(ctx, env, content)
+	if why := looping(in.Message.Fields, s.srv.cfg.Hostname); why != "" {
+		return desk.Receipt{}, say(554, 5, 4, 6, why)
+	}
+	return s.srv.desk.Accept(ctx, in)
+}
+
+// envelope copies what the dialogue said about the mail. open is false when the
+// transaction is not the session's open one any more.
+func (s *session) envelope(tx *transaction) (env ticketstore.Envelope, open bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.st.conn
+	return ticketstore.Envelope{
+		Transaction: tx.id,
+		Connection:  c.id,
+		From:        tx.from,
+		Recipients:  slices.Clone(tx.rcpts),
+		ClientIP:    c.client(),
+		Helo:        s.st.helo,
+		TLS:         c.tls,
+		Protocol:    protocol(s.st.esmtp, c.tls != "", tx.utf8),
+		Received:    time.Now(),
+	}, s.tx == tx
+}
+
+// outcome logs what became of a mail and makes the reply.
+func (s *session) outcome(tx *transaction, size int64, receipt desk.Receipt, err error) error {
+	log := func(e *zerolog.Event, event string) *zerolog.Event {
+		to := make([]string, len(tx.rcpts))
+		for i, a := range tx.rcpts {
+			to[i] = a.String()
+		}
+		return e.Str("event", event).Str("from", tx.from.String()).Strs("to", to).Int64("size", size)
+	}
+	if err == nil {
+		s.st.idle = 0
+		log(tx.log.Info(), EventAccepted).Str("outcome", receipt.Outcome).Uint64("ticket", uint64(receipt.Ticket)).Msg("mail accepted")
+		return accepted(receipt)
+	}
+	r := toReply(err, tx.id)
+	if isTrouble(err) {
+		log(tx.log.Error(), EventTrouble).Str("error", err.Error()).Msg("mail not accepted")
+	} else {
+		log(tx.log.Info(), EventRefused).Int("code", r.Code).Str("reason", r.Message).Msg("mail refused")
+	}
+	return r
+}
+
+// errNeedsUTF8 reports an address that needs SMTPUTF8 (RFC 6531 §3.5).
+var errNeedsUTF8 = errors.New("address needs SMTPUTF8")
+
+// envelopeAddress reads an address that go-smtp has unquoted.
+func envelopeAddress(s string, utf8 bool) (address.Address, error) {
+	if !utf8 && strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) >= 0 {
+		return address.Address{}, errNeedsUTF8
+	}
+	return address.ParseUnquoted(s)
+}
+
+// addressReply refuses an address; detail is that of RFC 3463 §3.2: 7 for a
+// sender, 3 for a recipient.
+func addressReply(err error, detail int) error {
+	if errors.Is(err, errNeedsUTF8) {
+		return say(553, 5, 6, 7, "an address beyond ASCII needs SMTPUTF8")
+	}
+	return say(553, 5, 1, detail, "the address is malformed")
+}

@@ -1,0 +1,119 @@
+// Package smtpd is the door: it listens for SMTP (RFC 5321), keeps hostile
+// clients from costing much, receives a mail, reads and authenticates it, and
+// hands it to the desk. "250" is said only when the desk has it on disk; every
+// refusal says why, and all trouble of our own is a 4xx, so that the sender's
+// server keeps the mail.
+//
+// The dialogue is go-smtp's. What go-smtp has no hook for stands in front of it,
+// in a net.Conn: deadlines, connection limits, the end of a connection whose
+// body broke off, and a look at each command line before go-smtp parses it.
+//
+// For most uses: [New], [Server.Serve], [Server.Shutdown]. [Intake] is the same
+// reading of a mail without SMTP.
+package smtpd
+
+import (
+	"context"
+	"crypto/tls"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"mxdesk/internal/address"
+	"mxdesk/internal/desk"
+	"mxdesk/internal/mailauth"
+	"mxdesk/internal/message"
+	"mxdesk/ticketstore"
+)
+
+// Desk is what the door needs of the desk. Both methods are called from many
+// goroutines and must give up when their context ends.
+type Desk interface {
+	// Recipient returns nil when the address is one of ours (mailbox,
+	// plus-address, signed reply or bounce address, postmaster, abuse), a
+	// *desk.Refusal to tell the sender, any other error for our own trouble.
+	Recipient(ctx context.Context, a address.Address) error
+	// Accept decides and commits. A nil error means that the mail is on disk; a
+	// *desk.Refusal is told to the sender; any other error is our own trouble.
+	Accept(ctx context.Context, in desk.Inbound) (desk.Receipt, error)
+}
+
+// Authenticator computes what SPF, DKIM and DMARC say about a mail, within a
+// time budget of its own.
+type Authenticator interface {
+	Check(ctx context.Context, in mailauth.Input) ticketstore.Verdict
+}
+
+// Config configures the door. Zero values mean the defaults named with each
+// field.
+type Config struct {
+	// Hostname is the name in the greeting and in Received fields: "localhost".
+	Hostname string
+	// AuthservID is the name in our Authentication-Results fields (RFC 8601
+	// §2.5): Hostname.
+	AuthservID string
+	// TLS holds the certificate for STARTTLS; nil offers none. Versions below
+	// TLS 1.2 are never spoken.
+	TLS *tls.Config
+	// MaxRecipients is how many recipients one mail may have: 100, and never
+	// less (RFC 5321 §4.5.3.1.8).
+	MaxRecipients int
+	// MaxConnections bounds connections at once: 1000. Each costs about 32 KiB.
+	MaxConnections int
+	// MaxPerIP bounds connections at once from one IPv4 address or IPv6 /64: 50.
+	MaxPerIP int
+	// MaxErrors is how many commands of one connection are refused for good
+	// before the connection ends: 50.
+	MaxErrors int
+	// MaxMessage is the size of the largest mail, in octets: 35 MiB.
+	MaxMessage int64
+	// MemorySpool is the size up to which a mail is received in memory, in
+	// octets: 256 KiB. A larger one goes to an unnamed file in SpoolDir.
+	MemorySpool int64
+	// MinFreeDisk is the free disk, in octets, below which mail is put off: 0,
+	// no check.
+	MinFreeDisk int64
+	// SpoolDir is the folder for mails being received: the system's folder for
+	// temporary files.
+	SpoolDir string
+	// Idle is how long a client may be silent: 5 minutes (RFC 5321
+	// §4.5.3.2.7). It also bounds each question to the desk.
+	Idle time.Duration
+	// Session is how long a connection may last: 1 hour.
+	Session time.Duration
+	// Data is how long the transfer of one mail may take: 10 minutes.
+	Data time.Duration
+	// Limits bounds the work of reading one mail.
+	Limits message.Limits
+	// Log takes the events of [Events].
+	Log zerolog.Logger
+	// FreeDisk returns the free disk in octets; nil means no check.
+	FreeDisk func() (int64, error)
+}
+
+// withDefaults fills in what is not set.
+func (c Config) withDefaults() Config {
+	def(&c.Hostname, "localhost")
+	def(&c.AuthservID, c.Hostname)
+	c.MaxRecipients = max(c.MaxRecipients, 100)
+	def(&c.MaxConnections, 1000)
+	def(&c.MaxPerIP, 50)
+	def(&c.MaxErrors, 50)
+	def(&c.MaxMessage, 35<<20)
+	def(&c.MemorySpool, 256<<10)
+	def(&c.Idle, 5*time.Minute)
+	def(&c.Session, time.Hour)
+	def(&c.Data, 10*time.Minute)
+	if c.TLS != nil {
+		c.TLS = c.TLS.Clone()
+		c.TLS.MinVersion = max(c.TLS.MinVersion, tls.VersionTLS12)
+	}
+	return c
+}
+
+func def[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}

@@ -1,0 +1,107 @@
+package smtpd
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// readSize is how much content is read at once.
+const readSize = 32 << 10
+
+// spool holds the content of a mail: in memory while it is small, else in a
+// file that has no name, so that nothing is left behind however we end. It is a
+// ticketstore.Content.
+type spool struct {
+	dir    string
+	memory int64 // octets up to which it stays in memory
+	limit  int64 // octets kept; more are counted only
+	size   int64 // octets seen
+	mem    []byte
+	file   *os.File
+	err    error // why the content could not be kept
+}
+
+// newSpool makes an empty spool; size is what the sender announced.
+func newSpool(cfg Config, size int64) *spool {
+	s := &spool{dir: cfg.SpoolDir, memory: cfg.MemorySpool, limit: cfg.MaxMessage}
+	if size > 0 && size <= s.memory {
+		s.mem = make([]byte, 0, size)
+	}
+	return s
+}
+
+// readAll reads r to its end. The error it returns is the reader's; an error of
+// the disk stays in err, because the content must be read over anyway. With
+// early, content that is too large is read no further.
+func (s *spool) readAll(r io.Reader, early bool) error {
+	buf := make([]byte, min(readSize, s.memory+1))
+	for {
+		n, err := r.Read(buf)
+		s.keep(buf[:n])
+		if errors.Is(err, io.EOF) || early && s.tooLarge() {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *spool) keep(p []byte) {
+	s.size += int64(len(p))
+	if s.err != nil || s.tooLarge() {
+		return
+	}
+	if s.file == nil && s.size > s.memory {
+		s.err = s.overflow()
+	}
+	switch {
+	case s.err != nil:
+	case s.file == nil:
+		s.mem = append(s.mem, p...)
+	default:
+		if _, err := s.file.Write(p); err != nil {
+			s.err = fmt.Errorf("writing to the spool: %w", err)
+		}
+	}
+}
+
+func (s *spool) tooLarge() bool { return s.size > s.limit }
+
+// overflow moves what came so far into a file, which is created with mode 0600
+// and loses its name at once.
+func (s *spool) overflow() error {
+	f, err := os.CreateTemp(s.dir, "mail-*.tmp")
+	if err != nil {
+		return fmt.Errorf("creating a spool file: %w", err)
+	}
+	s.file = f
+	if err := os.Remove(f.Name()); err != nil {
+		return fmt.Errorf("unlinking a spool file: %w", err)
+	}
+	if _, err := f.Write(s.mem); err != nil {
+		return fmt.Errorf("writing to the spool: %w", err)
+	}
+	s.mem = nil
+	return nil
+}
+
+// ReadAt reads content that is complete.
+func (s *spool) ReadAt(p []byte, off int64) (int, error) {
+	if s.file != nil {
+		return s.file.ReadAt(p, off)
+	}
+	return bytes.NewReader(s.mem).ReadAt(p, off)
+}
+
+// Size is the number of octets.
+func (s *spool) Size() int64 { return s.size }
+
+func (s *spool) close() {
+	if s.file != nil {
+		_ = s.file.Close() // nothing in it is needed any more
+	}
+}

@@ -1,0 +1,376 @@
+package smtpd
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/emersion/go-smtp"
+)
+
+// stage is the net.Conn that go-smtp serves. A connection has one after the
+// other: under TLS another than before, and a fresh one when go-smtp's state
+// cannot be trusted any more.
+//
+// It hands on at most one line per Read, so go-smtp's buffer never runs ahead of
+// the session and the phase known here is the phase of the octets read: command
+// lines pass the gate, content passes as it is. Where content begins and ends,
+// the session's callbacks say; only the size of a BDAT chunk is read here. All
+// methods but Close are called by the goroutine that serves the connection.
+type stage struct {
+	*conn
+	session *session // nil before the first HELO
+	helo    string   // checked
+	esmtp   bool     // EHLO was said
+	silent  int      // replies to swallow: what the client was told in an earlier stage
+	moved   bool     // the connection went on in another stage
+
+	pending []byte    // a judged line on its way to go-smtp
+	chunk   int64     // octets left of a BDAT chunk
+	body    bool      // Session.Data reads
+	bodyEnd time.Time // when the mail must be complete
+	scan    lineScan
+
+	fault error  // a body broke off: every further Read returns this
+	ended bool   // the last word is said: nothing is read or written any more
+	reply []byte // lines of a reply that is not complete
+}
+
+// Read hands on one command line, or some content up to a line end.
+func (st *stage) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if st.ended {
+		return 0, net.ErrClosed
+	}
+	if st.fault != nil {
+		return 0, st.fault
+	}
+	if len(st.pending) == 0 {
+		if st.body || st.chunk > 0 {
+			return st.readContent(p)
+		}
+		if err := st.nextCommand(); err != nil {
+			st.ended = true
+			return 0, err
+		}
+	}
+	n := copy(p, st.pending)
+	st.pending = st.pending[n:]
+	return n, nil
+}
+
+// readContent reads octets of a body. An error is remembered: what comes behind
+// a body that broke off is never a command (it may be the rest of the body).
+func (st *stage) readContent(p []byte) (int, error) {
+	b, err := st.fill(0, st.bodyEnd)
+	if err != nil {
+		st.breakOff(err)
+		return 0, st.fault
+	}
+	if st.body {
+		if end := bytes.IndexByte(b, '\n'); end >= 0 {
+			b = b[:end+1]
+		}
+	} else if int64(len(b)) > st.chunk {
+		b = b[:st.chunk]
+	}
+	n := copy(p, b)
+	st.scan.see(p[:n])
+	if !st.body {
+		st.chunk -= int64(n)
+		st.endChunk()
+	}
+	_, err = st.in.Discard(n)
+	return n, err
+}
+
+// breakOff ends the connection behind the next reply, because a body cannot
+// be read to its end. It must not become io.EOF: go-smtp takes that in a BDAT
+// chunk for the chunk's end.
+func (st *stage) breakOff(cause error) {
+	if st.fault != nil {
+		return
+	}
+	st.fault = say(421, 4, 4, 2, "the content broke off, closing")
+	st.log.Info().Str("event", EventAborted).Str("reason", reason(cause)).Str("error", cause.Error()).Msg("content broke off")
+}
+
+// nextCommand reads command lines until one is fit for go-smtp. The error it
+// returns ends the connection; what there was to say is said.
+func (st *stage) nextCommand() (err error) {
+	defer func() { // go-smtp recovers in its commands, not in its reads
+		if v := recover(); v != nil {
+			st.log.Error().Str("event", EventTrouble).Str("error", fmt.Sprint(v)).Msg("panic while reading a command")
+			err = st.bye(say(421, 4, 3, 0, "trouble on our side, closing"))
+		}
+	}()
+	if st.session != nil && !st.session.settle() {
+		return st.renew()
+	}
+	for {
+		if st.errors > freeErrors && !st.srv.pause(slowDown) && st.stopping() {
+			return st.stopped()
+		}
+		line, err := st.readLine(st.bodyEnd)
+		if err != nil {
+			return st.unread(err)
+		}
+		if st.stopping() {
+			return st.stopped()
+		}
+		r := judge(line, st.dialogue())
+		st.note(r)
+		switch {
+		case r.hostile != "":
+			st.log.Info().Str("event", EventHostile).Str("reason", r.hostile).Str("line", printable(string(line), 200)).Msg("connection ended")
+			return st.bye(r.reply)
+		case r.reply != nil:
+			if err := st.answer(r.reply); err != nil {
+				return err
+			}
+		case r.startTLS:
+			return st.startTLS()
+		default:
+			st.pending = append([]byte(r.pass), '\r', '\n')
+			return nil
+		}
+	}
+}
+
+// note keeps what a command line that passes says about the dialogue.
+func (st *stage) note(r ruling) {
+	switch r.verb {
+	case "NOOP", "VRFY", "EXPN", "HELP", "RSET", "HELO", "EHLO":
+		st.idle++
+	}
+	if r.reply != nil {
+		return
+	}
+	if r.helo != "" {
+		st.helo, st.esmtp = r.helo, r.verb == "EHLO"
+		if st.in.Buffered() > 0 {
+			st.log.Debug().Str("event", EventAhead).Str("helo", st.helo).Msg("commands sent before the answer to HELO")
+		}
+	}
+	if r.verb == "BDAT" {
+		st.beginChunk(r.chunk)
+	}
+}
+
+// beginChunk expects the octets of a BDAT, be it in a transaction or one that
+// go-smtp refuses and reads over.
+func (st *stage) beginChunk(n int64) {
+	if !st.chunking() {
+		st.bodyEnd = time.Now().Add(st.srv.cfg.Data)
+		st.scan = lineScan{}
+	}
+	if st.session != nil {
+		st.session.beginChunks()
+	}
+	st.chunk = n
+	st.endChunk()
+}
+
+// endChunk forgets the time limit of a chunk that belongs to no mail.
+func (st *stage) endChunk() {
+	if st.chunk == 0 && !st.chunking() {
+		st.bodyEnd = time.Time{}
+	}
+}
+
+// dialogue sums up the phase for the gate.
+func (st *stage) dialogue() dialogue {
+	d := dialogue{
+		greeted: st.session != nil, tls: st.tls != "", canTLS: st.srv.cfg.TLS != nil,
+		hostname: st.srv.cfg.Hostname, limit: st.srv.cfg.MaxMessage,
+	}
+	if st.session != nil {
+		d.mail, d.rcpts, d.chunking = st.session.phase()
+	}
+	return d
+}
+
+func (st *stage) chunking() bool {
+	if st.session == nil {
+		return false
+	}
+	_, _, chunking := st.session.phase()
+	return chunking
+}
+
+// unread ends a connection whose next command could not be read.
+func (st *stage) unread(err error) error {
+	switch {
+	case err == errForeign:
+		return net.ErrClosed
+	case err == errLongLine:
+		return st.bye(say(500, 5, 5, 6, fmt.Sprintf("command line longer than %d octets, closing", maxCommand)))
+	case st.stopping():
+		return st.stopped()
+	case reason(err) == "timeout":
+		st.log.Info().Str("event", EventTimeout).Msg("nothing heard in time")
+		return st.bye(say(421, 4, 4, 2, "nothing heard in time, closing"))
+	}
+	return net.ErrClosed
+}
+
+func (st *stage) stopped() error {
+	st.log.Debug().Str("event", EventStopped).Msg("connection ended by the stop of the server")
+	return st.bye(say(421, 4, 3, 2, "the server stops, please try again later"))
+}
+
+// bye says a last word and ends the dialogue.
+func (st *stage) bye(last *smtp.SMTPError) error {
+	_ = st.answer(last)
+	st.ended = true
+	return net.ErrClosed
+}
+
+// answer sends a reply of the gate.
+func (st *stage) answer(r *smtp.SMTPError) error {
+	e := r.EnhancedCode
+	_, err := fmt.Fprintf(st, "%d %d.%d.%d %s\r\n", r.Code, e[0], e[1], e[2], r.Message)
+	if err == nil && st.ended {
+		err = net.ErrClosed
+	}
+	return err
+}
+
+// startTLS takes the connection into its second stage.
+func (st *stage) startTLS() error {
+	if st.in.Buffered() > 0 { // RFC 3207 §6: it could be somebody else's plain text
+		st.log.Info().Str("event", EventHostile).Str("reason", "commands behind STARTTLS").Msg("connection ended")
+		return st.bye(say(503, 5, 5, 1, "commands behind STARTTLS, closing"))
+	}
+	if err := st.answer(say(220, 2, 0, 0, "start TLS now")); err != nil {
+		return err
+	}
+	if err := st.upgrade(st.srv.base); err != nil {
+		st.log.Info().Str("event", EventTLSFailed).Str("error", err.Error()).Msg("TLS handshake broke off")
+		return net.ErrClosed
+	}
+	st.log.Debug().Str("event", EventTLS).Str("tls", st.tls).Msg("TLS is active")
+	st.moved = st.srv.secure.hand(&stage{conn: st.conn, silent: 1})
+	return io.EOF
+}
+
+// renew goes on in a fresh stage, greeted as this one was.
+func (st *stage) renew() error {
+	next := &stage{conn: st.conn, helo: st.helo, esmtp: st.esmtp, silent: 2}
+	next.pending = []byte("EHLO " + st.helo + "\r\n")
+	server := st.srv.plain
+	if st.tls != "" {
+		server = st.srv.secure
+	}
+	st.moved = server.hand(next)
+	return io.EOF
+}
+
+// Write sends what go-smtp or the gate says, a whole reply at a time. It counts
+// the replies that refuse for good, and is deaf behind the last word.
+func (st *stage) Write(p []byte) (int, error) {
+	if st.ended {
+		return len(p), nil
+	}
+	st.reply = append(st.reply, p...)
+	if len(p) > 3 && p[3] == '-' {
+		return len(p), nil
+	}
+	line := st.reply
+	st.reply = nil
+	if st.silent > 0 {
+		st.silent--
+		return len(p), nil
+	}
+	if err := st.write(st.tellSize(line)); err != nil {
+		st.ended = true
+		return 0, err
+	}
+	if st.fault != nil {
+		st.ended = true
+	}
+	st.count(line[0] == '5')
+	return len(p), nil
+}
+
+// tellSize puts our limit into the answer to EHLO (RFC 1870 §3): go-smtp has
+// none, because it can refuse a mail only before its end is read.
+func (st *stage) tellSize(reply []byte) []byte {
+	return bytes.Replace(reply, []byte("250-SIZE\r\n"), fmt.Appendf(nil, "250-SIZE %d\r\n", st.srv.cfg.MaxMessage), 1)
+}
+
+// count ends a connection that got too much wrong.
+func (st *stage) count(refused bool) {
+	if st.idle > freeIdle {
+		st.idle, refused = freeIdle, true
+	}
+	if !refused || st.ended {
+		return
+	}
+	if st.errors++; st.errors == st.srv.cfg.MaxErrors {
+		st.log.Info().Str("event", EventErrors).Int("errors", st.errors).Msg("connection ended")
+		_ = st.bye(say(421, 4, 7, 0, "too many errors, closing"))
+	}
+}
+
+// Close ends the connection, unless it went on in another stage. What a client sent
+// behind its QUIT is not read any more.
+func (st *stage) Close() error {
+	st.ended = true
+	if st.moved {
+		return nil
+	}
+	return st.conn.close()
+}
+
+// The rest of net.Conn. Deadlines are set by Read and Write alone.
+
+// LocalAddr is the address of this side.
+func (st *stage) LocalAddr() net.Addr { return st.raw.LocalAddr() }
+
+// RemoteAddr is the client's address.
+func (st *stage) RemoteAddr() net.Addr { return st.raw.RemoteAddr() }
+
+// SetDeadline does nothing.
+func (st *stage) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing.
+func (st *stage) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing.
+func (st *stage) SetWriteDeadline(time.Time) error { return nil }
+
+// lineScan looks for lone CRs, which may hide an end of data from one server
+// and not from another. It sees the content as it came, octet by octet, chunk
+// by chunk.
+type lineScan struct {
+	cr   bool // the last octet was CR
+	lone bool // a CR without LF was seen
+}
+
+func (s *lineScan) see(p []byte) {
+	if len(p) == 0 || s.lone {
+		return
+	}
+	if s.cr && p[0] != '\n' {
+		s.lone = true
+	}
+	s.cr = p[len(p)-1] == '\r'
+	for {
+		i := bytes.IndexByte(p, '\r')
+		if i < 0 || i+1 == len(p) {
+			return
+		}
+		if p[i+1] != '\n' {
+			s.lone = true
+		}
+		p = p[i+1:]
+	}
+}
+
+// found reports a lone CR in content that is complete.
+func (s *lineScan) found() bool { return s.lone || s.cr }
