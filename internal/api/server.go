@@ -1,0 +1,305 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"mxdesk/internal/address"
+	"mxdesk/internal/desk"
+	"mxdesk/ticketstore"
+)
+
+// maxRequest bounds a request's body: a mail or an answer with its attachments
+// in base64.
+const maxRequest = 128 << 20
+
+// Reader reads a mail that came by another way than SMTP.
+type Reader interface {
+	Read(context.Context, ticketstore.Envelope, ticketstore.Content) desk.Inbound
+}
+
+// Checker checks a store.
+type Checker interface {
+	Check(context.Context) (ticketstore.Report, error)
+}
+
+// Config is what the API serves.
+type Config struct {
+	Desk  *desk.Desk
+	Check Checker
+	// Reader reads mails as the running desk does.
+	Reader Reader
+	// ReaderWith reads mails with other name servers, for inspection.
+	ReaderWith func(dns []string) Reader
+	// DefaultRecipient is where an inspected mail without recipients goes.
+	DefaultRecipient address.Address
+}
+
+// server answers requests.
+type server struct {
+	Config
+	store ticketstore.Store
+}
+
+// New returns the API as a handler.
+func New(cfg Config) http.Handler {
+	s := &server{Config: cfg, store: cfg.Desk.Store()}
+	mux := http.NewServeMux()
+	for pattern, h := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"GET /v1/tickets":               s.listTickets,
+		"POST /v1/tickets":              s.newTicket,
+		"GET /v1/tickets/{id}":          s.showTicket,
+		"GET /v1/tickets/{id}/raw":      s.rawTicket,
+		"POST /v1/tickets/{id}/reply":   s.reply,
+		"POST /v1/tickets/{id}/note":    s.note,
+		"POST /v1/tickets/{id}/set":     s.set,
+		"POST /v1/tickets/{id}/status":  s.status,
+		"POST /v1/tickets/{id}/assign":  s.assign,
+		"POST /v1/tickets/{id}/merge":   s.merge,
+		"GET /v1/contacts":              s.listContacts,
+		"POST /v1/contacts":             s.saveContact,
+		"GET /v1/contacts/{address}":    s.showContact,
+		"DELETE /v1/contacts/{address}": s.removeContact,
+		"GET /v1/outbox":                s.listItems,
+		"GET /v1/outbox/{id}":           s.showItem,
+		"POST /v1/outbox/{id}/retry":    s.retryItem,
+		"GET /v1/held":                  s.listHeld,
+		"GET /v1/held/{id}":             s.showHeld,
+		"GET /v1/held/{id}/raw":         s.rawHeld,
+		"POST /v1/held/{id}/release":    s.release,
+		"POST /v1/held/{id}/drop":       s.drop,
+		"POST /v1/deliver":              s.deliver,
+		"POST /v1/inspect":              s.inspect,
+		"GET /v1/store/check":           s.check,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+			if err := h(w, r); err != nil {
+				writeError(w, err)
+			}
+		})
+	}
+	return mux
+}
+
+// Error is how the API says no. Kind is for machines, Text for people.
+type Error struct {
+	Kind string `json:"kind"` // invalid, not-found, conflict, refused, transient or internal
+	Text string `json:"text"`
+}
+
+func (e *Error) Error() string { return e.Text }
+
+func writeError(w http.ResponseWriter, err error) {
+	e, status := Error{Kind: "internal", Text: err.Error()}, http.StatusInternalServerError
+	var no *desk.Refusal
+	var own *Error
+	switch {
+	case errors.As(err, &own):
+		e, status = *own, http.StatusBadRequest
+	case errors.As(err, &no):
+		e.Kind, status = "refused", http.StatusUnprocessableEntity
+	case errors.Is(err, ticketstore.ErrNotFound):
+		e.Kind, status = "not-found", http.StatusNotFound
+	case errors.Is(err, ticketstore.ErrConflict):
+		e.Kind, status = "conflict", http.StatusConflict
+	case errors.Is(err, desk.ErrInvalid):
+		e.Kind, status = "invalid", http.StatusBadRequest
+	case errors.Is(err, ticketstore.ErrFull), errors.Is(err, ticketstore.ErrClosed), errors.Is(err, ticketstore.ErrFailed):
+		e.Kind, status = "transient", http.StatusServiceUnavailable
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]Error{"error": e})
+}
+
+func invalid(text string) error { return &Error{Kind: "invalid", Text: text} }
+
+func writeJSON(w http.ResponseWriter, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(v)
+}
+
+// readJSON reads a request strictly: a misspelt field is an error, not a wish
+// ignored.
+func readJSON(r *http.Request, v any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return invalid("the request is not the JSON expected: " + err.Error())
+	}
+	return nil
+}
+
+func ticketID(r *http.Request) (ticketstore.TicketID, error) {
+	id, err := ticketstore.ParseTicketID(r.PathValue("id"))
+	if err != nil {
+		return 0, invalid(err.Error())
+	}
+	return id, nil
+}
+
+func number[T ~uint64](r *http.Request, what string) (T, error) {
+	n, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
+	if err != nil || n == 0 {
+		return 0, invalid(strconv.Quote(r.PathValue("id")) + " is not the number of " + what)
+	}
+	return T(n), nil
+}
+
+func queryAddress(r *http.Request, name string) (address.Address, error) {
+	s := r.URL.Query().Get(name)
+	if s == "" || s == "<>" {
+		return address.Address{}, nil
+	}
+	a, err := address.Parse(s)
+	if err != nil {
+		return a, invalid(name + ": " + err.Error())
+	}
+	return a, nil
+}
+
+// array streams a JSON array, so that a list of any length needs little memory.
+type array struct {
+	w   io.Writer
+	enc *json.Encoder
+	n   int
+}
+
+func newArray(w http.ResponseWriter) *array {
+	w.Header().Set("Content-Type", "application/json")
+	return &array{w: w, enc: json.NewEncoder(w)}
+}
+
+func (a *array) add(v any) error {
+	sep := ","
+	if a.n == 0 {
+		sep = "["
+	}
+	a.n++
+	if _, err := io.WriteString(a.w, sep); err != nil {
+		return err
+	}
+	return a.enc.Encode(v)
+}
+
+func (a *array) end() error {
+	s := "]\n"
+	if a.n == 0 {
+		s = "[]\n"
+	}
+	_, err := io.WriteString(a.w, s)
+	return err
+}
+
+// mailRequest is a mail in a request's body, with its envelope in the query.
+func mailRequest(r *http.Request, fallback address.Address) (env ticketstore.Envelope, c ticketstore.Content, err error) {
+	q := r.URL.Query()
+	for _, s := range q["rcpt"] {
+		a, err := address.Parse(s)
+		if err != nil {
+			return env, nil, invalid("rcpt: " + err.Error())
+		}
+		env.Recipients = append(env.Recipients, a)
+	}
+	if len(env.Recipients) == 0 && !fallback.IsZero() {
+		env.Recipients = []address.Address{fallback}
+	}
+	if len(env.Recipients) == 0 {
+		return env, nil, invalid("no recipient: name one with rcpt")
+	}
+	if env.From, err = queryAddress(r, "mail_from"); err != nil {
+		return env, nil, err
+	}
+	if ip := q.Get("ip"); ip != "" {
+		if _, err := netip.ParseAddr(ip); err != nil {
+			return env, nil, invalid("ip: " + strconv.Quote(ip) + " is not an IP address")
+		}
+		env.ClientIP = ip
+	}
+	env.Helo = q.Get("helo")
+	env.Received = time.Now()
+	if s := q.Get("now"); s != "" {
+		if env.Received, err = time.Parse(time.RFC3339, s); err != nil {
+			return env, nil, invalid("now: write a time as in 2026-03-01T12:00:00Z")
+		}
+	}
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return env, nil, invalid("reading the mail: " + err.Error())
+	}
+	return env, bytes.NewReader(raw), nil
+}
+
+func (s *server) deliver(w http.ResponseWriter, r *http.Request) error {
+	env, c, err := mailRequest(r, address.Address{})
+	if err != nil {
+		return err
+	}
+	for _, a := range env.Recipients {
+		if err := s.Desk.Recipient(r.Context(), a); err != nil {
+			return err
+		}
+	}
+	rcpt, err := s.Desk.Accept(r.Context(), s.Reader.Read(r.Context(), env, c))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, receipt(rcpt))
+}
+
+func receipt(r desk.Receipt) Receipt {
+	return Receipt{Outcome: r.Outcome, Ticket: r.Ticket, Tag: r.Tag, SMTP: smtpOf(r, nil)}
+}
+
+func (s *server) inspect(w http.ResponseWriter, r *http.Request) error {
+	env, c, err := mailRequest(r, s.DefaultRecipient)
+	if err != nil {
+		return err
+	}
+	reader := s.Reader
+	if dns := r.URL.Query()["dns"]; len(dns) > 0 {
+		reader = s.ReaderWith(dns)
+	}
+	in := reader.Read(r.Context(), env, c)
+	out, err := s.Desk.Inspect(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, inspection(&in, &out))
+}
+
+func (s *server) check(w http.ResponseWriter, r *http.Request) error {
+	rep, err := s.Check.Check(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, rep)
+}
+
+func (s *server) view(r *http.Request, fn func(ticketstore.View) error) error {
+	return s.store.View(r.Context(), fn)
+}
+
+// limitOf is the number of values asked for; 0 means all.
+func limitOf(r *http.Request) (int, error) {
+	s := r.URL.Query().Get("limit")
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 {
+		return 0, invalid("limit: write a number")
+	}
+	return n, nil
+}
+
+func wanted(words []string, word string) bool { return len(words) == 0 || slices.Contains(words, word) }
