@@ -1,0 +1,224 @@
+// Package app builds a desk from a configuration, runs it and stops it in two
+// phases: first nothing new is taken, then what is under way is finished or,
+// after a while, cut. It is the only place where all parts meet.
+package app
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"mxdesk/internal/api"
+	"mxdesk/internal/config"
+	"mxdesk/internal/desk"
+	"mxdesk/internal/mailauth"
+	"mxdesk/internal/outbox"
+	"mxdesk/internal/remote"
+	"mxdesk/internal/router"
+	"mxdesk/internal/token"
+	"mxdesk/smtpd"
+	"mxdesk/templates"
+	"mxdesk/ticketstore"
+)
+
+// App is a desk that has been built: its store is open.
+type App struct {
+	cfg    *config.Config
+	log    zerolog.Logger
+	store  *ticketstore.DB
+	desk   *desk.Desk
+	intake *smtpd.Intake
+	auth   *mailauth.Checker
+	door   smtpd.Config
+	api    http.Handler
+	failed chan error
+}
+
+// Open opens the data folder of a configuration, made when there is none, and
+// builds the desk on it. Nothing listens yet. The caller closes it.
+func Open(cfg *config.Config, log zerolog.Logger) (*App, error) {
+	a := &App{cfg: cfg, log: log, failed: make(chan error, 1)}
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	var err error
+	a.store, err = ticketstore.Open(cfg.DataDir, ticketstore.Options{
+		MinFree: int64(cfg.Limits.MinFreeDisk),
+		OnFail: func(err error) {
+			select {
+			case a.failed <- err:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.build(); err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
+	return a, nil
+}
+
+// Close closes the store.
+func (a *App) Close() error { return a.store.Close() }
+
+// Client speaks to the desk in this process.
+func (a *App) Client() *api.Client { return api.InProcess(a.api) }
+
+// build puts the parts together, from the store outwards.
+func (a *App) build() error {
+	keys, err := token.Load(filepath.Join(a.cfg.DataDir, "keys.json"))
+	if err != nil {
+		return err
+	}
+	boxes, err := mailboxes(a.cfg)
+	if err != nil {
+		return err
+	}
+	a.desk = desk.New(a.store, desk.Config{
+		Hostname: a.cfg.Hostname, Rules: Rules(a.cfg, keys), Mailboxes: boxes, AutoMailPerDay: a.cfg.Limits.AutoMailPerDay,
+	})
+	if a.door, err = door(a.cfg, a.log); err != nil {
+		return err
+	}
+	a.auth = a.checker(a.cfg.DNS.Servers)
+	a.intake = smtpd.NewIntake(a.auth, a.door)
+	a.api = api.New(api.Config{
+		Desk: a.desk, Check: a.store, Reader: a.intake,
+		ReaderWith:       func(dns []string) api.Reader { return smtpd.NewIntake(a.checker(dns), a.door) },
+		DefaultRecipient: a.cfg.Mailboxes()[0].AddressList()[0],
+	})
+	return nil
+}
+
+func (a *App) checker(dns []string) *mailauth.Checker {
+	return mailauth.New(mailauth.Config{
+		AuthservID: authservID(a.cfg), Resolver: mailauth.NewResolver(dns),
+		Budget: time.Duration(a.cfg.DNS.Budget), TrustLoopback: a.cfg.SMTP.TrustLoopback,
+	})
+}
+
+func authservID(cfg *config.Config) string {
+	if cfg.AuthservID != "" {
+		return cfg.AuthservID
+	}
+	return cfg.Hostname
+}
+
+// Rules compiles what decisions rest on.
+func Rules(cfg *config.Config, keys *token.Keyring) *router.Rules {
+	r := &router.Rules{Hostname: cfg.Hostname, Keys: keys}
+	for _, m := range cfg.Mailboxes() {
+		r.Mailboxes = append(r.Mailboxes, router.Mailbox{
+			Key: m.Key, Addresses: m.AddressList(), Agents: m.AgentList(), Tag: m.Tag(), Retired: m.RetiredPairs(),
+			Type: m.Type, Priority: m.Priority, Acknowledge: m.Acknowledge, Unknown: m.Unknown, Failed: m.Failed,
+			ClosedAfter: time.Duration(m.ClosedAfter), FormSenders: m.FormSenderList(),
+		})
+	}
+	for _, c := range cfg.Rule {
+		when := c.Conditions()
+		rule := router.CaptureRule{
+			Name: c.Name, Mailbox: c.Mailbox, From: when.From, To: when.To, Subject: when.Subject, Body: when.Body,
+			Type: c.Type, Priority: c.Priority, Set: c.Fields, Stop: c.Stop,
+		}
+		for _, f := range c.Capture {
+			rule.Fields = append(rule.Fields, router.CaptureField{
+				Field: f.Field, InSubject: f.In == "subject", Start: f.Start, End: f.End, Regex: f.Expression(),
+			})
+		}
+		r.Capture = append(r.Capture, rule)
+	}
+	return r
+}
+
+func mailboxes(cfg *config.Config) (list []desk.Mailbox, err error) {
+	for _, m := range cfg.Mailboxes() {
+		set, err := templates.Load(m.Templates, m.Language)
+		if err != nil {
+			return nil, fmt.Errorf("templates of mailbox %s: %w", m.Key, err)
+		}
+		list = append(list, desk.Mailbox{Key: m.Key, From: m.FromMailbox(), Signature: m.Signature, Templates: set})
+	}
+	return list, nil
+}
+
+// door configures the SMTP server.
+func door(cfg *config.Config, log zerolog.Logger) (smtpd.Config, error) {
+	spool := filepath.Join(cfg.DataDir, "spool")
+	if err := os.MkdirAll(spool, 0o700); err != nil {
+		return smtpd.Config{}, fmt.Errorf("making the spool folder: %w", err)
+	}
+	c := smtpd.Config{
+		Hostname: cfg.Hostname, AuthservID: authservID(cfg),
+		MaxRecipients: cfg.SMTP.MaxRecipients, MaxConnections: cfg.SMTP.MaxConnections, MaxPerIP: cfg.SMTP.PerIP,
+		MaxErrors: cfg.Limits.MaxErrors, MaxMessage: int64(cfg.Limits.MessageSize), MemorySpool: int64(cfg.Limits.MemorySpool),
+		MinFreeDisk: int64(cfg.Limits.MinFreeDisk), SpoolDir: spool, Log: log,
+		Idle: time.Duration(cfg.Limits.IdleTimeout), Session: time.Duration(cfg.Limits.SessionTimeout), Data: time.Duration(cfg.Limits.DataTimeout),
+		FreeDisk: func() (int64, error) { return ticketstore.FreeDisk(cfg.DataDir) },
+	}
+	if cfg.TLS.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(cfg.TLS.CertFile, cfg.TLS.KeyFile)
+		if err != nil {
+			return c, fmt.Errorf("loading the certificate: %w", err)
+		}
+		c.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	}
+	return c, nil
+}
+
+// CaptureDir is the folder where captured mail lies.
+func CaptureDir(cfg *config.Config) string {
+	if cfg.Outbound.CaptureDir != "" {
+		return cfg.Outbound.CaptureDir
+	}
+	return filepath.Join(cfg.DataDir, "outgoing")
+}
+
+// route is the way out.
+func route(cfg *config.Config) (outbox.Route, error) {
+	o := &cfg.Outbound
+	if o.Route == "capture" {
+		return remote.Capture{Dir: CaptureDir(cfg)}, nil
+	}
+	mode, err := remote.ParseMode(o.TLS)
+	if err != nil {
+		return nil, err
+	}
+	s := &remote.Smarthost{Addr: o.Smarthost, Hello: cfg.Hostname, TLS: mode, Username: o.Username}
+	if o.PasswordFile != "" {
+		s.Password = func() (string, error) {
+			b, err := os.ReadFile(o.PasswordFile)
+			return strings.TrimRight(string(b), "\r\n"), err
+		}
+	}
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading the smarthost's authorities: %w", err)
+		}
+		s.RootCAs = x509.NewCertPool()
+		if !s.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate", o.CAFile)
+		}
+	}
+	return s, nil
+}
+
+func (a *App) outbox() (*outbox.Runner, error) {
+	r, err := route(a.cfg)
+	if err != nil {
+		return nil, err
+	}
+	return outbox.New(a.store, r, outbox.Config{
+		Concurrency: a.cfg.Outbound.Concurrency, MaxAge: time.Duration(a.cfg.Outbound.MaxAge), Log: a.log,
+	}), nil
+}
