@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/rs/zerolog"
+
+	"mxdesk/internal/api"
+	"mxdesk/internal/app"
+	"mxdesk/internal/config"
+	"mxdesk/ticketstore"
+)
+
+// config loads the configuration, or the built-in one, and applies --data.
+func (e *env) config() (*config.Config, error) {
+	c := config.Default()
+	if e.cli.Config != "" {
+		var err error
+		if c, err = config.Load(e.cli.Config); err != nil {
+			return nil, &exitError{exitConfig, err}
+		}
+	}
+	if e.cli.Data != "" {
+		c.DataDir = e.cli.Data
+	}
+	return c, nil
+}
+
+// logger logs to stderr: for people on a terminal, as JSON otherwise.
+func (e *env) logger(level string) zerolog.Logger {
+	w := e.stderr
+	if f, ok := w.(*os.File); ok && isTerminal(f) {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05"}
+	}
+	l, err := zerolog.ParseLevel(level)
+	if err != nil {
+		l = zerolog.InfoLevel
+	}
+	return zerolog.New(w).Level(l).With().Timestamp().Logger()
+}
+
+func isTerminal(f *os.File) bool {
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}
+
+// withDesk runs fn with a client: of the running server, or of this process
+// when none runs. create says whether a desk may be made where there is none.
+func (e *env) withDesk(create bool, fn func(*api.Client) error) error {
+	cfg, err := e.config()
+	if err != nil {
+		return err
+	}
+	c, err := api.Dial(e.ctx, cfg.DataDir)
+	if err == nil {
+		return fn(c)
+	}
+	if !create && !hasStore(cfg.DataDir) {
+		return &exitError{exitUnreachable, fmt.Errorf("there is no desk in %s: run \"mxdesk serve\", or name its folder with --data", cfg.DataDir)}
+	}
+	a, err := app.Open(cfg, e.logger("warn"))
+	if errors.Is(err, ticketstore.ErrLocked) {
+		return &exitError{exitUnreachable, fmt.Errorf("a server has the desk in %s open and does not answer on its control socket; is it starting or stopping?", cfg.DataDir)}
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(a.Client()), a.Close())
+}
+
+func hasStore(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "desk.db"))
+	return err == nil
+}
+
+// json reports whether the output is to be JSON.
+func (e *env) json() bool { return e.cli.Output == "json" }
+
+// printJSON prints a value as JSON.
+func (e *env) printJSON(v any) error {
+	enc := json.NewEncoder(e.stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// result prints what a command did: as JSON, or by the function for people.
+func (e *env) result(v any, people func()) error {
+	if e.json() {
+		return e.printJSON(v)
+	}
+	people()
+	return nil
+}
+
+// get reads a value from the desk and prints it.
+func get[T any](e *env, path string, q url.Values, people func(*T)) error {
+	return e.withDesk(false, func(c *api.Client) error {
+		var v T
+		if err := c.Get(e.ctx, path, q, &v); err != nil {
+			return err
+		}
+		return e.result(v, func() { people(&v) })
+	})
+}
+
+// post asks the desk for something and prints what came of it.
+func post[T any](e *env, path string, in any, people func(*T)) error {
+	return e.withDesk(false, func(c *api.Client) error {
+		var v T
+		if err := c.Post(e.ctx, path, in, &v); err != nil {
+			return err
+		}
+		return e.result(v, func() { people(&v) })
+	})
+}
+
+// raw copies octets from the desk to stdout.
+func (e *env) raw(path string, q url.Values) error {
+	return e.withDesk(false, func(c *api.Client) error {
+		body, err := c.Open(e.ctx, http.MethodGet, path, q, nil)
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		_, err = io.Copy(e.stdout, body)
+		return err
+	})
+}
+
+// array calls fn for each value of a JSON array as it arrives.
+func array[T any](ctx context.Context, c *api.Client, path string, q url.Values, fn func(*T) error) error {
+	body, err := c.Open(ctx, http.MethodGet, path, q, nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	dec := json.NewDecoder(body)
+	if _, err := dec.Token(); err != nil {
+		return fmt.Errorf("reading the server's answer: %w", err)
+	}
+	for dec.More() {
+		var v T
+		if err := dec.Decode(&v); err != nil {
+			return fmt.Errorf("reading the server's answer: %w", err)
+		}
+		if err := fn(&v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// streamed prints a list: a JSON array, or a line for each value.
+func streamed[T any](e *env, path string, q url.Values, line func(*T)) error {
+	return e.withDesk(false, func(c *api.Client) error {
+		n := 0
+		err := array(e.ctx, c, path, q, func(v *T) error {
+			n++
+			if !e.json() {
+				line(v)
+				return nil
+			}
+			raw, err := json.Marshal(v)
+			if err != nil {
+				return err
+			}
+			sep := ",\n "
+			if n == 1 {
+				sep = "["
+			}
+			_, err = fmt.Fprintf(e.stdout, "%s%s", sep, raw)
+			return err
+		})
+		if err != nil || !e.json() {
+			return err
+		}
+		if n == 0 {
+			_, err = fmt.Fprintln(e.stdout, "[]")
+		} else {
+			_, err = fmt.Fprintln(e.stdout, "]")
+		}
+		return err
+	})
+}

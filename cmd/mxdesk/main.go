@@ -1,0 +1,151 @@
+// Command mxdesk is a help desk that is its own mail server. This package reads
+// arguments and prints results; everything it does to a desk goes through the
+// API, of the running server or, when none runs, in this process.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"mxdesk/internal/api"
+	"mxdesk/internal/config"
+	"mxdesk/ticketstore"
+)
+
+// Exit codes, a contract with scripts. "deliver" uses those of sysexits.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitConflict    = 4
+	exitUnreachable = 6
+	exitProblems    = 7
+	exitConfig      = 78
+)
+
+// cli is the command line: a noun, then a verb.
+type cli struct {
+	Config string `help:"Configuration file; none: a desk on loopback." type:"path" placeholder:"FILE" env:"MXDESK_CONFIG"`
+	Data   string `help:"Data folder, instead of the configuration's." type:"path" placeholder:"DIR"`
+	Output string `short:"o" help:"text, or json where a command prints data." enum:"text,json" default:"text" placeholder:"FORMAT"`
+
+	Serve    serveCmd    `cmd:"" help:"Run the mail server."`
+	Deliver  deliverCmd  `cmd:"" help:"Take one mail from a pipe or a file, as if it came by SMTP."`
+	Inspect  inspectCmd  `cmd:"" help:"Say what would happen to a mail, and why; changes nothing."`
+	Ticket   ticketCmd   `cmd:"" help:"Work on tickets."`
+	Contact  contactCmd  `cmd:"" help:"Agents, users and suppliers."`
+	Outbox   outboxCmd   `cmd:"" help:"What leaves, and what the other side said."`
+	Held     heldCmd     `cmd:"" help:"Mail that waits for a person's decision."`
+	Template templateCmd `cmd:"" help:"Templates of outgoing mail."`
+	Tag      tagCmd      `cmd:"" help:"Subject tags."`
+	Conf     configCmd   `cmd:"" name:"config" help:"Check, show and explain the configuration."`
+	Store    storeCmd    `cmd:"" help:"The store."`
+}
+
+// env is what a command runs with.
+type env struct {
+	ctx    context.Context
+	cli    *cli
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run carries out one command line and returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var c cli
+	done := -1
+	parser, err := kong.New(&c,
+		kong.Name("mxdesk"),
+		kong.Description("A help desk that is its own mail server."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) {
+			if done < 0 {
+				done = code
+			}
+		}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "mxdesk:", err)
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if done >= 0 {
+		return done // --help
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "mxdesk: %v\nRun \"mxdesk %s\" for help.\n", err, helpFor(args))
+		return exitUsage
+	}
+	err = k.Run(&env{ctx: ctx, cli: &c, stdin: stdin, stdout: stdout, stderr: stderr})
+	if err == nil {
+		return exitOK
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(stderr, "mxdesk:", text)
+	}
+	return exitCode(err)
+}
+
+// helpFor is the help call nearest to what was tried.
+func helpFor(args []string) string {
+	if !strings.HasPrefix(args[0], "-") {
+		return args[0] + " --help"
+	}
+	return "--help"
+}
+
+func exitCode(err error) int {
+	var own *exitError
+	var conf *config.Error
+	var no *api.Error
+	switch {
+	case errors.As(err, &own):
+		return own.code
+	case errors.As(err, &conf):
+		return exitConfig
+	case errors.Is(err, api.ErrUnreachable):
+		return exitUnreachable
+	case errors.Is(err, ticketstore.ErrLocked):
+		return exitConflict
+	case errors.As(err, &no):
+		switch no.Kind {
+		case "not-found":
+			return exitNotFound
+		case "conflict":
+			return exitConflict
+		case "invalid":
+			return exitUsage
+		}
+	}
+	return exitFailed
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"mxdesk/internal/app"
+	"mxdesk/internal/config"
+	"mxdesk/ticketstore"
+)
+
+type serveCmd struct{}
+
+func (serveCmd) Run(e *env) error {
+	cfg, err := e.config()
+	if err != nil {
+		return err
+	}
+	a, err := app.Open(cfg, e.logger(cfg.LogLevel))
+	if errors.Is(err, ticketstore.ErrLocked) {
+		return &exitError{exitConflict, fmt.Errorf("another mxdesk serves the desk in %s: stop it, or name another folder with --data", cfg.DataDir)}
+	}
+	if err != nil {
+		return err
+	}
+	err = a.Run(e.ctx, func(addrs []net.Addr) { e.banner(cfg, addrs) })
+	return errors.Join(err, a.Close())
+}
+
+// banner says what runs and what to try next.
+func (e *env) banner(cfg *config.Config, addrs []net.Addr) {
+	var where []string
+	for _, a := range addrs {
+		where = append(where, a.String())
+	}
+	p := func(format string, args ...any) { fmt.Fprintf(e.stderr, format+"\n", args...) }
+	p("mxdesk takes mail on %s; data in %s", strings.Join(where, ", "), cfg.DataDir)
+	if cfg.SMTP.TrustLoopback {
+		p("Senders on this machine count as authenticated (smtp.trust_loopback).")
+	}
+	if len(cfg.DNS.Servers) == 0 {
+		p("No DNS: SPF, DKIM and DMARC are not evaluated.")
+	}
+	if cfg.Outbound.Route == "capture" {
+		p("Outgoing mail is not sent but written to %s", app.CaptureDir(cfg))
+	}
+	if e.cli.Config != "" || len(addrs) == 0 {
+		return
+	}
+	self := e.self()
+	to := cfg.Mailboxes()[0].AddressList()[0].String()
+	host, port, _ := net.SplitHostPort(addrs[0].String())
+	p(`
+Try it from another terminal:
+
+  swaks --server %[1]s:%[2]s --from ann@example.org --to %[3]s --h-Subject "Printer on fire" --body "Help!"
+
+or, without swaks:
+
+  python3 -c 'import smtplib; smtplib.SMTP("%[1]s", %[2]s).sendmail("ann@example.org", "%[3]s", "From: Ann <ann@example.org>\nTo: %[3]s\nSubject: Printer on fire\n\nHelp!\n")'
+
+Then see the ticket, and answer it:
+
+  %[4]s ticket show 1
+  %[4]s ticket reply 1 --text "Have you tried water?"
+
+The answer lies in %[5]s. Send a reply with its subject, and it is filed in the
+same ticket. Stop with Ctrl-C.
+`, host, port, to, self, app.CaptureDir(cfg))
+}
+
+// self is how this program was called, for commands to copy.
+func (e *env) self() string {
+	name := "mxdesk"
+	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") {
+		name = "go run ./cmd/mxdesk"
+	} else if len(os.Args) > 0 && strings.Contains(os.Args[0], "/") {
+		name = os.Args[0]
+	}
+	if e.cli.Data != "" {
+		name += " --data " + e.cli.Data
+	}
+	return name
+}
