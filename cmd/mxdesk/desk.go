@@ -29,7 +29,7 @@ func (e *env) config() (*config.Config, error) {
 		}
 	}
 	if e.cli.Data != "" {
-		c.DataDir = e.cli.Data
+		c.Move(e.cli.Data)
 	}
 	return c, nil
 }

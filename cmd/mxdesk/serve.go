@@ -45,7 +45,7 @@ func (e *env) banner(cfg *config.Config, addrs []net.Addr) {
 		p("No DNS: SPF, DKIM and DMARC are not evaluated.")
 	}
 	if cfg.Outbound.Route == "capture" {
-		p("Outgoing mail is not sent but written to %s", app.CaptureDir(cfg))
+		p("Outgoing mail is not sent but written to %s", cfg.Outbound.CaptureDir)
 	}
 	if e.cli.Config != "" || len(addrs) == 0 {
 		return
@@ -69,7 +69,7 @@ Then see the ticket, and answer it:
 
 The answer lies in %[5]s. Send a reply with its subject, and it is filed in the
 same ticket. Stop with Ctrl-C.
-`, host, port, to, self, app.CaptureDir(cfg))
+`, host, port, to, self, cfg.Outbound.CaptureDir)
 }
 
 // self is how this program was called, for commands to copy.

@@ -175,25 +175,24 @@ func door(cfg *config.Config, log zerolog.Logger) (smtpd.Config, error) {
 	return c, nil
 }
 
-// CaptureDir is the folder where captured mail lies.
-func CaptureDir(cfg *config.Config) string {
-	if cfg.Outbound.CaptureDir != "" {
-		return cfg.Outbound.CaptureDir
-	}
-	return filepath.Join(cfg.DataDir, "outgoing")
-}
+// deliveryTimeout bounds one delivery. After a crash a mail that was under way
+// is tried again a little later than this.
+const deliveryTimeout = 10 * time.Minute
 
 // route is the way out.
 func route(cfg *config.Config) (outbox.Route, error) {
 	o := &cfg.Outbound
 	if o.Route == "capture" {
-		return remote.Capture{Dir: CaptureDir(cfg)}, nil
+		return remote.Capture{Dir: o.CaptureDir}, nil
 	}
 	mode, err := remote.ParseMode(o.TLS)
 	if err != nil {
 		return nil, err
 	}
-	s := &remote.Smarthost{Addr: o.Smarthost, Hello: cfg.Hostname, TLS: mode, Username: o.Username}
+	s := &remote.Smarthost{
+		Addr: o.Smarthost, Hello: cfg.Hostname, TLS: mode, Username: o.Username,
+		Timeouts: remote.Timeouts{Total: deliveryTimeout},
+	}
 	if o.PasswordFile != "" {
 		s.Password = func() (string, error) {
 			b, err := os.ReadFile(o.PasswordFile)
@@ -219,6 +218,6 @@ func (a *App) outbox() (*outbox.Runner, error) {
 		return nil, err
 	}
 	return outbox.New(a.store, r, outbox.Config{
-		Concurrency: a.cfg.Outbound.Concurrency, MaxAge: time.Duration(a.cfg.Outbound.MaxAge), Log: a.log,
+		Concurrency: a.cfg.Outbound.Concurrency, MaxAge: time.Duration(a.cfg.Outbound.MaxAge), Timeout: deliveryTimeout, Log: a.log,
 	}), nil
 }

@@ -92,7 +92,7 @@ type TLS struct {
 
 // DNS configures name resolution.
 type DNS struct {
-	Servers []string `toml:"servers" doc:"Resolvers as HOST:PORT. \"system\" uses the machine's; none at all means no DNS: SPF, DKIM and DMARC are then not evaluated."`
+	Servers []string `toml:"servers" default:"system" doc:"Resolvers as HOST:PORT. \"system\" uses the machine's; an empty list means no DNS: SPF, DKIM and DMARC are then not evaluated."`
 	Budget  Duration `toml:"budget" default:"10s" min:"100ms" max:"1m" doc:"Time for all checks of one mail together."`
 }
 

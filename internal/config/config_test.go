@@ -141,7 +141,7 @@ func TestAccessorsCopy(t *testing.T) {
 func TestDefault(t *testing.T) {
 	c := Default()
 	m := c.Mailbox["support"]
-	want := parse(t, "smtp.trust_loopback = true\nmailbox.support.addresses = [\"support@localhost\"]")
+	want := parse(t, "smtp.trust_loopback = true\ndns.servers = []\nmailbox.support.addresses = [\"support@localhost\"]")
 	if diff := cmp.Diff(want, c, same()); diff != "" {
 		t.Errorf("not what the file says (-file +built in):\n%s", diff)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 
@@ -21,12 +22,25 @@ const maxFile = 1 << 20
 func Default() *Config {
 	c := builtIn()
 	c.SMTP.TrustLoopback = true
+	c.DNS.Servers = nil
 	m := Mailbox{Addresses: []string{"support@localhost"}}
 	setDefaults(reflect.ValueOf(&m).Elem())
 	c.Mailbox = map[string]Mailbox{"support": m}
 	c.complete(&problems{})
 	return c
 }
+
+// Move puts the data folder elsewhere, and with it what lies there by default.
+// It is for the command line's --data, before the value is used.
+func (c *Config) Move(dir string) {
+	if c.Outbound.CaptureDir == filepath.Join(c.DataDir, captureName) {
+		c.Outbound.CaptureDir = filepath.Join(dir, captureName)
+	}
+	c.DataDir = dir
+}
+
+// captureName is the capture folder's name in the data folder.
+const captureName = "outgoing"
 
 // builtIn is a configuration of defaults, without a mailbox.
 func builtIn() *Config {

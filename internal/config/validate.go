@@ -38,7 +38,7 @@ func (c *Config) completeNames(p *problems) {
 		p.add("data", "must name a folder")
 	}
 	if c.Outbound.CaptureDir == "" {
-		c.Outbound.CaptureDir = filepath.Join(c.DataDir, "outgoing")
+		c.Outbound.CaptureDir = filepath.Join(c.DataDir, captureName)
 	}
 }
 
