@@ -116,14 +116,19 @@ func TestSafeName(t *testing.T) {
 
 func TestSanitize(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
-		"script":       {`<p>a<script>alert(1)</script></p>`, `<p>a</p>`},
-		"handler":      {`<p onclick="x()">a</p>`, `<p>a</p>`},
-		"remote image": {`<img src="https://example.org/x.png" alt="a">`, `<img alt="a">`},
-		"own image":    {`<img src="cid:1@x">`, `<img src="cid:1@x">`},
-		"javascript":   {`<a href="javascript:x()">a</a>`, `a`},
-		"style url":    {`<p style="background: url(https://x/); color: red">a</p>`, `<p style="color: red">a</p>`},
-		"frame":        {`<iframe src="https://x/"></iframe>a`, `a`},
-		"form":         {`<form action="https://x/"><input name=a>b</form>`, `b`},
+		"script":          {`<p>a<script>alert(1)</script></p>`, `<p>a</p>`},
+		"handler":         {`<p onclick="x()">a</p>`, `<p>a</p>`},
+		"remote image":    {`<img src="https://example.org/x.png" alt="a">`, `<img alt="a">`},
+		"own image":       {`<img src="cid:1@x">`, `<img src="cid:1@x">`},
+		"javascript":      {`<a href="javascript:x()">a</a>`, `a`},
+		"style url":       {`<p style="background: url(https://x/); color: red">a</p>`, `<p>a</p>`},
+		"style":           {`<p style="color: rgb(255, 0, 0); margin:0cm">a</p>`, `<p style="color: rgb(255, 0, 0); margin:0cm">a</p>`},
+		"style escape":    {`<p style="background: u\72l(https://x/)">a</p>`, `<p>a</p>`},
+		"style comment":   {`<p style="color:red/**/;position:fixed">a</p>`, `<p>a</p>`},
+		"style moves":     {`<p style="color:red;position:fixed;top:0">a</p>`, `<p>a</p>`},
+		"negative margin": {`<p style="margin-top:-500px">a</p>`, `<p>a</p>`},
+		"frame":           {`<iframe src="https://x/"></iframe>a`, `a`},
+		"form":            {`<form action="https://x/"><input name=a>b</form>`, `b`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := sanitize(c.in); got != c.want {
