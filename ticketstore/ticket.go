@@ -185,8 +185,6 @@ type Action struct {
 	Subject     string            `json:"subject,omitempty"`
 	Text        string            `json:"text"`
 	Fresh       string            `json:"fresh"`
-	Quoted      string            `json:"quoted,omitempty"`
-	HTML        string            `json:"html,omitempty"` // sanitised
 	Attachments []Attachment      `json:"attachments"`
 	Record      RecordID          `json:"record,omitempty"` // the raw mail
 	Envelope    *Envelope         `json:"envelope,omitempty"`

@@ -37,8 +37,9 @@ type Config struct {
 	Check Checker
 	// Reader reads mails as the running desk does.
 	Reader Reader
-	// ReaderWith reads mails with other name servers, for inspection.
-	ReaderWith func(dns []string) Reader
+	// Inspector returns a Reader for inspections, which asks the name servers
+	// given, or the running desk's when there are none.
+	Inspector func(dns []string) Reader
 	// DefaultRecipient is where an inspected mail without recipients goes.
 	DefaultRecipient address.Address
 }
@@ -265,11 +266,7 @@ func (s *server) inspect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reader := s.Reader
-	if dns := r.URL.Query()["dns"]; len(dns) > 0 {
-		reader = s.ReaderWith(dns)
-	}
-	in := reader.Read(r.Context(), env, c)
+	in := s.Inspector(r.URL.Query()["dns"]).Read(r.Context(), env, c)
 	out, err := s.Desk.Inspect(r.Context(), in)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"mxdesk/internal/config"
 	"mxdesk/internal/desk"
 	"mxdesk/internal/mailauth"
+	"mxdesk/internal/message"
 	"mxdesk/internal/outbox"
 	"mxdesk/internal/remote"
 	"mxdesk/internal/router"
@@ -92,9 +93,16 @@ func (a *App) build() error {
 	}
 	a.auth = a.checker(a.cfg.DNS.Servers)
 	a.intake = smtpd.NewIntake(a.auth, a.door)
+	inspection := a.door
+	inspection.Limits.SkipHTML = false
 	a.api = api.New(api.Config{
 		Desk: a.desk, Check: a.store, Reader: a.intake,
-		ReaderWith:       func(dns []string) api.Reader { return smtpd.NewIntake(a.checker(dns), a.door) },
+		Inspector: func(dns []string) api.Reader {
+			if len(dns) == 0 {
+				dns = a.cfg.DNS.Servers
+			}
+			return smtpd.NewIntake(a.checker(dns), inspection)
+		},
 		DefaultRecipient: a.cfg.Mailboxes()[0].AddressList()[0],
 	})
 	return nil
@@ -163,6 +171,7 @@ func door(cfg *config.Config, log zerolog.Logger) (smtpd.Config, error) {
 		MaxErrors: cfg.Limits.MaxErrors, MaxMessage: int64(cfg.Limits.MessageSize), MemorySpool: int64(cfg.Limits.MemorySpool),
 		MinFreeDisk: int64(cfg.Limits.MinFreeDisk), SpoolDir: spool, Log: log,
 		Idle: time.Duration(cfg.Limits.IdleTimeout), Session: time.Duration(cfg.Limits.SessionTimeout), Data: time.Duration(cfg.Limits.DataTimeout),
+		Limits:   message.Limits{SkipHTML: true},
 		FreeDisk: func() (int64, error) { return ticketstore.FreeDisk(cfg.DataDir) },
 	}
 	if cfg.TLS.CertFile != "" {

@@ -331,7 +331,7 @@ func (w *work) action(m *mail, dec *router.Decision) ticketstore.Action {
 	a := ticketstore.Action{
 		Direction: ticketstore.In, Outcome: dec.Action, Visibility: dec.Visibility,
 		Actor:   ticketstore.Actor{Kind: dec.ActorKind, Name: dec.Who.Name, Address: dec.Who.Address},
-		Subject: m.Message.Subject, Text: m.Message.Text, Fresh: m.Message.Fresh, HTML: m.Message.HTML,
+		Subject: m.Message.Subject, Text: m.Message.Text, Fresh: m.Message.Fresh,
 		Envelope: &m.Envelope, MessageID: m.Message.MessageID, References: m.Message.References,
 		Verdict: &m.Verdict, Unreadable: m.Message.Unreadable, Match: &dec.Match,
 		Captured: dec.Captured.Fields, Trace: dec.Trace,

@@ -14,7 +14,6 @@ import (
 
 	"mxdesk/internal/address"
 	"mxdesk/internal/message"
-	"mxdesk/internal/router"
 	"mxdesk/internal/token"
 	"mxdesk/templates"
 	"mxdesk/ticketstore"
@@ -206,7 +205,7 @@ func (w *work) address(it *ticketstore.OutboxItem, t *ticketstore.Ticket, box *M
 	} else if it.Return, err = from.Address.WithDetail(w.d.keys.Bounce(claim)); err != nil {
 		return fmt.Errorf("making the return path: %w", err)
 	}
-	h.raw(router.LoopField, w.d.cfg.Hostname)
+	h.raw(message.LoopField, w.d.cfg.Hostname)
 	h.raw("MIME-Version", "1.0")
 	h.b.WriteString(contentType)
 	it.Header = h.b.String()

@@ -9,7 +9,7 @@ import (
 // structure alone. The first sign that applies decides; reasons name it.
 func classify(m *Message, root *part) (Class, []string) {
 	calendar := func(*Message) (Class, string) { return calendarReply(root) }
-	for _, look := range [...]func(*Message) (Class, string){ownLoop, report, calendar, autoSubmitted, autoHeaders, vacation, lists, daemon} {
+	for _, look := range [...]func(*Message) (Class, string){report, calendar, autoSubmitted, autoHeaders, vacation, lists, daemon} {
 		if c, why := look(m); c != Human {
 			return c, []string{why}
 		}
@@ -33,15 +33,9 @@ func (m *Message) Machine(nullSender bool) (Class, []string) {
 	return AutoReply, reasons
 }
 
-// LoopField is the header field that our own mail carries.
+// LoopField is the header field that our own mail carries, with the desk's host
+// name as its value. It says nothing here: another desk's mail has it, too.
 const LoopField = "X-Mxdesk-Loop"
-
-func ownLoop(m *Message) (Class, string) {
-	if m.Has(LoopField) {
-		return Loop, LoopField + " is present"
-	}
-	return Human, ""
-}
 
 // report recognises multipart/report (RFC 6522) and what passes for it.
 func report(m *Message) (Class, string) {

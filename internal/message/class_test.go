@@ -30,7 +30,7 @@ func TestClass(t *testing.T) {
 		"X-Loop":                    {from + "X-Loop: a@x\n\nhi", AutoReply},
 		"List-Id":                   {from + "List-Id: <x.example.org>\nList-Unsubscribe: <x>\n\nhi", List},
 		"List-Unsubscribe":          {from + "List-Unsubscribe: <https://x>\n\nhi", Bulk},
-		"our own":                   {from + LoopField + ": abc\nList-Id: <x>\n\nhi", Loop},
+		"another desk's":            {from + LoopField + ": abc\n\nhi", Human},
 		"challenge":                 {from + "X-Boxbe-Notice: x\n\nprove", Challenge},
 		"invitation":                {from + "Content-Type: multipart/mixed; boundary=x\n\n--x\n\nhi\n--x\nContent-Type: text/calendar; method=REQUEST\n\nBEGIN\n--x--", Human},
 		"answer to an invitation":   {from + "Content-Type: text/calendar; method=REPLY\n\nBEGIN", Calendar},

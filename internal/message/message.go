@@ -28,6 +28,9 @@ type Limits struct {
 	Parts       int   // in all: 1000
 	HeaderBytes int   // of the mail and of each part: 1 MiB
 	TextBytes   int64 // of decoded text kept: 1 MiB; the rest is cut and noted
+	// SkipHTML leaves Message.HTML empty. Sanitising costs more than all the
+	// rest; who needs the HTML reads the mail again.
+	SkipHTML bool
 }
 
 // Class says what kind of sender wrote a mail.
@@ -86,7 +89,7 @@ type Message struct {
 	Fresh       string // Text without quoted part and signature
 	Quoted      string
 	Signature   string
-	HTML        string // sanitised, or empty
+	HTML        string // sanitised, or empty; see Limits.SkipHTML
 	Attachments []Attachment
 	Class       Class
 	Reasons     []string // for Class

@@ -28,8 +28,11 @@ func Read(c Content, h *Header, lim Limits) *Message {
 	if b.blank() {
 		b = r.inner(root)
 	}
-	m.Text, m.HTML = b.text(), b.html()
-	m.Unreadable = len(h.Fields) == 0 || m.Text == "" && m.HTML == "" && len(m.Attachments) == 0 && r.broken
+	m.Text = b.text()
+	if !lim.SkipHTML {
+		m.HTML = b.html()
+	}
+	m.Unreadable = len(h.Fields) == 0 || m.Text == "" && !b.hasRich() && len(m.Attachments) == 0 && r.broken
 	m.split()
 	m.Bounce = readBounce(c, root, m)
 	m.Class, m.Reasons = classify(m, root)

@@ -42,12 +42,11 @@ func (r *Rules) sender(in *Input, mailbox string, look Lookup) (*sender, error) 
 	return s, nil
 }
 
-// LoopField marks every mail of ours with the host name of the desk.
-const LoopField = "X-Mxdesk-Loop"
-
+// isLoop reports whether the mail is our own: its field carries our host name
+// (another desk's is mail like any other), or it claims an address of ours.
 func (r *Rules) isLoop(m *message.Message) bool {
 	for _, f := range m.Fields {
-		if strings.EqualFold(f.Name, LoopField) && strings.EqualFold(f.Value, r.Hostname) {
+		if strings.EqualFold(f.Name, message.LoopField) && strings.EqualFold(f.Value, r.Hostname) {
 			return true
 		}
 	}
