@@ -91,8 +91,10 @@ func (d *fakeDesk) taken() []taken {
 type fakeAuth struct{}
 
 func (fakeAuth) Check(context.Context, mailauth.Input) ticketstore.Verdict {
-	return ticketstore.Verdict{Auth: ticketstore.AuthNone, Reason: "not checked",
-		SPF: ticketstore.SPFResult{Result: "none"}, DMARC: ticketstore.DMARCResult{Result: "none"}, ARC: ticketstore.ARCResult{Result: "none"}}
+	return ticketstore.Verdict{
+		Auth: ticketstore.AuthNone, Reason: "not checked",
+		SPF: ticketstore.SPFResult{Result: "none"}, DMARC: ticketstore.DMARCResult{Result: "none"}, ARC: ticketstore.ARCResult{Result: "none"},
+	}
 }
 
 // pipes is a listener whose connections stay in the process, so that they live
@@ -266,8 +268,10 @@ func testTLS(t testing.TB) *tls.Config {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"mx.desk.example"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(100 * 365 * 24 * time.Hour)}
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"mx.desk.example"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(100 * 365 * 24 * time.Hour),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)

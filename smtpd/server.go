@@ -293,7 +293,7 @@ func newHandoff(s *Server, offerTLS bool) *handoff {
 	h.server.Domain = s.cfg.Hostname
 	h.server.MaxRecipients = s.cfg.MaxRecipients
 	h.server.MaxMessageBytes = 0 // go-smtp would refuse its exact limit; ours is enforced by us
-	h.server.MaxLineLength = maxLine
+	h.server.MaxLineLength = 0   // go-smtp would break off in the line; the stage bounds commands, lineScan content
 	h.server.EnableSMTPUTF8 = true
 	h.server.ErrorLog = errorLog{s.log}
 	if offerTLS {
@@ -316,7 +316,10 @@ func (h *handoff) hand(c net.Conn) bool {
 }
 
 // stop waits until the go-smtp server has ended every connection.
-func (h *handoff) stop() { _ = h.server.Shutdown(context.Background()) }
+func (h *handoff) stop() {
+	_ = h.Close() // go-smtp may not know the listener yet
+	_ = h.server.Shutdown(context.Background())
+}
 
 // Accept is part of net.Listener.
 func (h *handoff) Accept() (net.Conn, error) {

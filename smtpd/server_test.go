@@ -148,6 +148,7 @@ func TestConnectionsAreBoundedInAllAndPerClient(t *testing.T) {
 		otherNet := from("[2001:db8:0:1::1]:1", "220")
 		full := from("192.0.2.2:1", "421 4.7.0 too many connections,")
 		first.close()
+		synctest.Wait()
 		again := from("[2001:db8::3]:1", "220")
 		for _, c := range []*client{second, third, other, otherNet, full, again} {
 			c.close()

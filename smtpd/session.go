@@ -45,7 +45,7 @@ type transaction struct {
 	chunking bool
 	started  chan struct{} // closed when Data runs for its chunks
 	finished chan struct{} // closed when that Data is over
-	over     bool          // finished is closed
+	complete bool          // its content came to its end, so go-smtp takes the result
 	log      zerolog.Logger
 }
 
@@ -155,7 +155,7 @@ func (s *session) drop() {
 	s.mu.Lock()
 	tx := s.tx
 	s.tx = nil
-	if tx != nil && tx.chunking && !tx.over {
+	if tx != nil && tx.chunking && !tx.complete {
 		s.givenUp = tx
 	}
 	s.mu.Unlock()
@@ -180,7 +180,7 @@ func (s *session) Data(r io.Reader) error {
 	}
 	if chunked {
 		close(tx.started)
-		defer s.finish(tx)
+		defer close(tx.finished)
 	} else {
 		s.st.bodyEnd, s.st.scan, s.st.body = time.Now().Add(s.srv.cfg.Data), lineScan{}, true
 		defer func() { s.st.body = false }()
@@ -194,16 +194,13 @@ func (s *session) Data(r io.Reader) error {
 	if err := content.readAll(r, chunked); err != nil {
 		return s.brokenOff(tx, err, chunked)
 	}
+	if !chunked || !content.tooLarge() {
+		s.mu.Lock()
+		tx.complete = true
+		s.mu.Unlock()
+	}
 	receipt, err := s.take(tx, content)
 	return s.outcome(tx, content.Size(), receipt, err)
-}
-
-// finish notes that the Data of a transaction with chunks is over.
-func (s *session) finish(tx *transaction) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	tx.over = true
-	close(tx.finished)
 }
 
 // brokenOff answers for content that did not come to its end.
@@ -213,20 +210,18 @@ func (s *session) brokenOff(tx *transaction, err error, chunked bool) error {
 		return err
 	}
 	s.st.breakOff(err)
-	if errors.Is(err, smtp.ErrTooLongLine) {
-		return say(554, 5, 6, 0, "a line of the mail is too long, closing")
-	}
 	return s.st.fault
 }
 
 // take checks complete content, reads the mail and has the desk decide.
 func (s *session) take(tx *transaction, content *spool) (desk.Receipt, error) {
-	switch {
-	case content.tooLarge():
+	if content.tooLarge() {
 		return desk.Receipt{}, tooLarge(s.srv.cfg.MaxMessage)
-	case s.st.scan.found():
-		return desk.Receipt{}, say(554, 5, 6, 0, "the mail holds a carriage return that ends no line; lines end in CR LF")
-	case content.err != nil:
+	}
+	if err := s.st.scan.unfit(); err != nil {
+		return desk.Receipt{}, err
+	}
+	if content.err != nil {
 		tx.log.Error().Str("event", EventTrouble).Str("error", content.err.Error()).Msg("mail not received")
 		return desk.Receipt{}, say(452, 4, 3, 1, "not enough room for the mail, please try again later")
 	}

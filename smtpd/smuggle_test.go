@@ -16,6 +16,10 @@ const (
 	inner   = "MAIL FROM:<eve@evil.example>\r\nRCPT TO:<support@desk.example>\r\nDATA\r\nSubject: two\r\n\r\nx\r\n.\r\n"
 )
 
+// pacing is fake time in which a server that slows a client down gets through
+// all of its errors.
+const pacing = 45 * time.Second
+
 // play sends the parts one after the other, each when the server has nothing
 // left to do, and returns what was accepted as "sender: content".
 func play(t *testing.T, cfg Config, parts ...string) (mails, said []string) {
@@ -23,6 +27,7 @@ func play(t *testing.T, cfg Config, parts ...string) (mails, said []string) {
 	c := d.dial()
 	for _, p := range parts {
 		c.send(p)
+		time.Sleep(pacing)
 		said = append(said, c.replies()...)
 	}
 	c.close()

@@ -343,34 +343,3 @@ func (st *stage) SetReadDeadline(time.Time) error { return nil }
 
 // SetWriteDeadline does nothing.
 func (st *stage) SetWriteDeadline(time.Time) error { return nil }
-
-// lineScan looks for lone CRs, which may hide an end of data from one server
-// and not from another. It sees the content as it came, octet by octet, chunk
-// by chunk.
-type lineScan struct {
-	cr   bool // the last octet was CR
-	lone bool // a CR without LF was seen
-}
-
-func (s *lineScan) see(p []byte) {
-	if len(p) == 0 || s.lone {
-		return
-	}
-	if s.cr && p[0] != '\n' {
-		s.lone = true
-	}
-	s.cr = p[len(p)-1] == '\r'
-	for {
-		i := bytes.IndexByte(p, '\r')
-		if i < 0 || i+1 == len(p) {
-			return
-		}
-		if p[i+1] != '\n' {
-			s.lone = true
-		}
-		p = p[i+1:]
-	}
-}
-
-// found reports a lone CR in content that is complete.
-func (s *lineScan) found() bool { return s.lone || s.cr }

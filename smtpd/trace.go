@@ -94,7 +94,7 @@ func token(s string) string {
 
 // comment keeps of s what may stand in a comment.
 func comment(s string) string {
-	return strings.NewReplacer("(", "", ")", "", `\`, "").Replace(printable(s, 100))
+	return strings.TrimSpace(strings.NewReplacer("(", "", ")", "", `\`, "").Replace(printable(s, 100)))
 }
 
 // looping says why a mail goes in a circle, or is empty.
