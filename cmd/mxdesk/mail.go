@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"mxdesk/internal/api"
@@ -206,8 +208,8 @@ func (e *env) explain(in *api.Inspection) {
 	if d.Action.Outcome != "" {
 		p("Action", "%s, %s; status %s", d.Action.Outcome, d.Action.Visibility, d.Status)
 	}
-	for k, val := range d.Captured {
-		p("Captured", "%s = %s", k, val)
+	for _, k := range slices.Sorted(maps.Keys(d.Captured)) {
+		p("Captured", "%s = %s", k, d.Captured[k])
 	}
 	for _, r := range d.Replies {
 		if r.Suppressed != "" {

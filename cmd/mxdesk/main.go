@@ -103,7 +103,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return done // --help
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "mxdesk: %v\nRun \"mxdesk %s\" for help.\n", err, helpFor(args))
+		command := commandOf(err)
+		fmt.Fprintf(stderr, "mxdesk: %v\nRun \"%s --help\" for help.\n", err, strings.TrimSpace("mxdesk "+command))
+		if command == "deliver" {
+			return exUsage // an MTA reads it
+		}
 		return exitUsage
 	}
 	err = k.Run(&env{ctx: ctx, cli: &c, stdin: stdin, stdout: stdout, stderr: stderr})
@@ -116,12 +120,20 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return exitCode(err)
 }
 
-// helpFor is the help call nearest to what was tried.
-func helpFor(args []string) string {
-	if !strings.HasPrefix(args[0], "-") {
-		return args[0] + " --help"
+// commandOf names the command, as far as it was understood, whose arguments are
+// wrong.
+func commandOf(err error) string {
+	var wrong *kong.ParseError
+	if !errors.As(err, &wrong) {
+		return ""
 	}
-	return "--help"
+	var words []string
+	for _, p := range wrong.Context.Path {
+		if p.Command != nil {
+			words = append(words, p.Command.Name)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func exitCode(err error) int {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ type contactShowCmd struct {
 	Address address.Address `arg:"" help:"One of the contact's addresses."`
 }
 
-func contactPath(a address.Address) string { return "/v1/contacts/" + a.String() }
+func contactPath(a address.Address) string { return "/v1/contacts/" + url.PathEscape(a.String()) }
 
 func (c *contactShowCmd) Run(e *env) error { return get(e, contactPath(c.Address), nil, e.contactLine) }
 
@@ -90,7 +91,11 @@ func (c *contactImportCmd) Run(e *env) error {
 		defer f.Close()
 		in = f
 	}
-	r := csv.NewReader(in)
+	text := bufio.NewReader(in)
+	if mark, _ := text.Peek(3); string(mark) == "\ufeff" {
+		text.Discard(3) // spreadsheets put a byte order mark in front
+	}
+	r := csv.NewReader(text)
 	r.FieldsPerRecord, r.TrimLeadingSpace = -1, true
 	return e.withDesk(true, func(cl *api.Client) error {
 		added, failed := 0, 0

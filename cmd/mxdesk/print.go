@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -64,8 +66,8 @@ func (e *env) ticket(t *api.Ticket) {
 	for _, f := range t.Followers {
 		p("Follower", f.String())
 	}
-	for k, v := range t.Fields {
-		p("Field", k+" = "+v)
+	for _, k := range slices.Sorted(maps.Keys(t.Fields)) {
+		p("Field", k+" = "+t.Fields[k])
 	}
 	p("Marks", strings.Join(t.Marks, ", "))
 	if t.MergedInto != 0 {

@@ -9,14 +9,14 @@ import (
 // Why a From field cannot be trusted to name one author. ParseFrom wraps one
 // of them; mail with such a From is stored and shown but never authenticated.
 var (
-	ErrNoFrom       = errors.New("no From field")
-	ErrTwoFrom      = errors.New("more than one From field")
-	ErrManyMailbox  = errors.New("From names more than one mailbox")
-	ErrGroup        = errors.New("From holds a group")
-	ErrRoute        = errors.New("From holds a source route")
-	ErrEncodedWord  = errors.New("From has an encoded word inside the address")
-	ErrControl      = errors.New("From holds a control character")
-	ErrAmbiguous    = errors.New("From can be read in more than one way")
+	ErrNoFrom       = errors.New("there is no From field")
+	ErrTwoFrom      = errors.New("there is more than one From field")
+	ErrManyMailbox  = errors.New("the From field names more than one mailbox")
+	ErrGroup        = errors.New("the From field holds a group")
+	ErrRoute        = errors.New("the From field holds a source route")
+	ErrEncodedWord  = errors.New("the From field has an encoded word inside the address")
+	ErrControl      = errors.New("the From field holds a control character")
+	ErrAmbiguous    = errors.New("the From field can be read in more than one way")
 	errNoMailbox    = errors.New("no mailbox")
 	maxListMailbox  = 1000
 	maxCommentDepth = 32

@@ -114,11 +114,14 @@ func decodeBody(body io.ReadCloser, out any) error {
 	return nil
 }
 
-// Open sends a request and returns the answer's body; the caller closes it. An
+// Open sends a request to a path, its segments escaped, and returns the answer's body; the caller closes it. An
 // answer that says no is an *Error.
 func (c *Client) Open(ctx context.Context, method, path string, q url.Values, in io.Reader) (io.ReadCloser, error) {
-	u := url.URL{Scheme: "http", Host: "mxdesk", Path: path, RawQuery: q.Encode()}
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), in)
+	target := "http://mxdesk" + path
+	if len(q) > 0 {
+		target += "?" + q.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, in)
 	if err != nil {
 		return nil, err
 	}

@@ -251,6 +251,9 @@ func (s *server) deliver(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	rcpt, err := s.Desk.Accept(r.Context(), s.Reader.Read(r.Context(), env, c))
+	if errors.Is(err, desk.ErrInvalid) {
+		return &Error{Kind: "transient", Text: err.Error()} // the desk is set up wrongly, which is not the mail's fault
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -110,6 +111,9 @@ func (s *server) ticket(r *http.Request, id ticketstore.TicketID) (t Ticket, err
 			if err != nil {
 				return err
 			}
+			if a.Captured == nil {
+				a.Captured = map[string]string{}
+			}
 			t.Actions = append(t.Actions, Action{Action: a, Deliveries: list(sent[a.Seq])})
 		}
 		return nil
@@ -146,7 +150,7 @@ func (s *server) rawTicket(w http.ResponseWriter, r *http.Request) error {
 				return err
 			}
 		}
-		return ticketstore.ErrNotFound
+		return fmt.Errorf("no received mail there in ticket %s: %w", id, ticketstore.ErrNotFound)
 	})
 	if err != nil {
 		return err

@@ -62,7 +62,6 @@ type run struct {
 	http        *http.Server
 	sending     context.Context
 	stopSending context.CancelFunc
-	stopping    sync.Once
 	wg          sync.WaitGroup
 }
 

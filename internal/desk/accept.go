@@ -422,7 +422,7 @@ func (w *work) bounced(a *ticketstore.Action, m *mail, dec *router.Decision) err
 		return nil
 	}
 	it, err := w.view.Item(dec.Bounced)
-	if errors.Is(err, ticketstore.ErrNotFound) || err == nil && it.Ticket != dec.Ticket.ID {
+	if errors.Is(err, ticketstore.ErrNotFound) || err == nil && !w.leads(it.Ticket, dec.Ticket.ID) {
 		return nil
 	}
 	if err != nil {
@@ -440,6 +440,21 @@ func (w *work) bounced(a *ticketstore.Action, m *mail, dec *router.Decision) err
 	}
 	a.Outcome = ticketstore.OutcomeMachine // a delay or a success, not a failure
 	return nil
+}
+
+// leads reports whether a ticket is another one, or was merged into it.
+func (w *work) leads(from, to ticketstore.TicketID) bool {
+	for range 20 {
+		if from == to {
+			return true
+		}
+		t, err := w.view.Ticket(from)
+		if err != nil || t.MergedInto == 0 {
+			return false
+		}
+		from = t.MergedInto
+	}
+	return false
 }
 
 func or(a, b string) string {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"mime/quotedprintable"
+	"path"
 	"strings"
 	"time"
 
@@ -34,8 +35,8 @@ func NewFile(name, mediaType string, content []byte) File {
 	name = safeName(name)
 	if mt, _, err := mime.ParseMediaType(mediaType); err == nil && strings.Contains(mt, "/") && !strings.HasPrefix(mt, "multipart/") {
 		mediaType = mt
-	} else if i := strings.LastIndexByte(name, '.'); i >= 0 {
-		mediaType, _, _ = mime.ParseMediaType(mime.TypeByExtension(strings.ToLower(name[i:])))
+	} else {
+		mediaType, _, _ = mime.ParseMediaType(mime.TypeByExtension(strings.ToLower(path.Ext(name))))
 	}
 	if mediaType == "" || strings.HasPrefix(mediaType, "multipart/") || mediaType == "message/rfc822" {
 		mediaType = "application/octet-stream"

@@ -198,7 +198,11 @@ func (w *work) mailboxOf(t *ticketstore.Ticket) (*Mailbox, error) {
 // mailbox, but not to who caused them.
 func (w *work) agents(t *ticketstore.Ticket, not address.Address) ([]address.Mailbox, error) {
 	if !t.Assignee.IsZero() {
-		if t.Assignee.Equal(not) {
+		c, err := w.view.ContactByAddress(t.Assignee)
+		if err != nil && !errors.Is(err, ticketstore.ErrNotFound) {
+			return nil, err
+		}
+		if t.Assignee.Equal(not) || c.Has(not) {
 			return nil, nil
 		}
 		return []address.Mailbox{{Address: t.Assignee}}, nil

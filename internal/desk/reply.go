@@ -143,6 +143,8 @@ func unsendable(m *mail) string {
 		return "an attachment of the agent's mail cannot be read: " + m.fileErr.Error()
 	case !m.Message.HasMarker && m.Message.Inline:
 		return "the agent's own words stand between quoted lines and cannot be told apart from them"
+	case !m.Message.HasMarker && m.Message.Forwarded != nil:
+		return "the agent passes on somebody else's mail, and what of it is for whom cannot be told"
 	case strings.Contains(text, "##-"):
 		return "the agent's mail holds parts of our notification that cannot be told apart"
 	case text == "" && len(m.files) == 0:
@@ -175,6 +177,9 @@ func (w *work) relay(t *ticketstore.Ticket, a *ticketstore.Action, m *mail, dec 
 		return nil
 	}
 	a.Fresh = w.withoutPrivate(agentText(m.Message), dec.Who.Address, t)
+	if w.withoutPrivate(a.Actor.Name, dec.Who.Address, t) != a.Actor.Name {
+		a.Actor.Name = dec.Who.Address.Local() // programs show the address of who has no name
+	}
 	if audience == ticketstore.AudienceUser {
 		w.follow(t, m.Message.Cc)
 	}

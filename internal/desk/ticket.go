@@ -155,8 +155,9 @@ func (d *Desk) Change(ctx context.Context, id ticketstore.TicketID, as address.A
 		set("subject", &t.Subject, oneLine(s.Subject))
 		set("type", &t.Type, s.Type)
 		set("priority", &t.Priority, s.Priority)
-		if s.SupplierRef != nil {
-			set("supplier's reference", &t.SupplierRef, *s.SupplierRef)
+		if s.SupplierRef != nil && *s.SupplierRef != t.SupplierRef {
+			said = append(said, fmt.Sprintf("supplier's reference: %s → %s", or(t.SupplierRef, "none"), or(*s.SupplierRef, "none")))
+			t.SupplierRef = *s.SupplierRef
 		}
 		if s.Supplier != nil {
 			t.Supplier = *s.Supplier

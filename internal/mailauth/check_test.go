@@ -228,15 +228,19 @@ func (h hanging) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	}
 	return nil, h.wait(ctx, name)
 }
+
 func (h hanging) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
 	return nil, h.wait(ctx, name)
 }
+
 func (h hanging) LookupIPAddr(ctx context.Context, name string) ([]net.IPAddr, error) {
 	return nil, h.wait(ctx, name)
 }
+
 func (h hanging) LookupAddr(ctx context.Context, name string) ([]string, error) {
 	return nil, h.wait(ctx, name)
 }
+
 func (h hanging) wait(ctx context.Context, name string) error {
 	<-ctx.Done()
 	return &net.DNSError{Err: "i/o timeout", Name: name, IsTimeout: true}

@@ -67,8 +67,10 @@ func checkDKIM(ctx context.Context, d dns, in Input, author address.Domain) []dk
 		out = append(out, s.dkimOutcome)
 	}
 	if more := v.signatures - len(chosen); more > 0 {
-		out = append(out, dkimOutcome{result: resultNeutral,
-			reason: fmt.Sprintf("%d more signatures were not examined: the limit is %d", more, maxSignatures)})
+		out = append(out, dkimOutcome{
+			result: resultNeutral,
+			reason: fmt.Sprintf("%d more signatures were not examined: the limit is %d", more, maxSignatures),
+		})
 	}
 	return out
 }

@@ -35,22 +35,46 @@ func TestSPFExamplesOfTheRFC(t *testing.T) {
 		records    map[string]string // name -> SPF record
 		want       map[string]string // client -> result
 	}{
-		{"+all", from, map[string]string{"example.com": "v=spf1 +all"},
-			map[string]string{"172.168.0.1": "pass", "2001:db8::1": "pass"}},
-		{"a", from, map[string]string{"example.com": "v=spf1 a -all"},
-			map[string]string{"192.0.2.10": "pass", "192.0.2.11": "pass", "192.0.2.12": "fail"}},
-		{"a of a name without addresses", from, map[string]string{"example.com": "v=spf1 a:example.org -all"},
-			map[string]string{"192.0.2.10": "fail", "192.0.2.11": "fail"}},
-		{"mx", from, map[string]string{"example.com": "v=spf1 mx -all"},
-			map[string]string{"192.0.2.129": "pass", "192.0.2.130": "pass", "192.0.2.12": "fail"}},
-		{"mx of another domain", from, map[string]string{"example.com": "v=spf1 mx:example.org -all"},
-			map[string]string{"192.0.2.140": "pass", "192.0.2.130": "fail"}},
-		{"mx with a prefix", from, map[string]string{"example.com": "v=spf1 mx/30 mx:example.org/30 -all"},
-			map[string]string{"192.0.2.128": "pass", "192.0.2.140": "pass", "192.0.2.12": "fail"}},
-		{"ptr", from, map[string]string{"example.com": "v=spf1 ptr -all"},
-			map[string]string{"192.0.2.65": "pass", "192.0.2.140": "fail", "10.0.0.4": "fail"}},
-		{"ip4", from, map[string]string{"example.com": "v=spf1 ip4:192.0.2.128/28 -all"},
-			map[string]string{"192.0.2.65": "fail", "192.0.2.129": "pass"}},
+		{
+			"+all", from,
+			map[string]string{"example.com": "v=spf1 +all"},
+			map[string]string{"172.168.0.1": "pass", "2001:db8::1": "pass"},
+		},
+		{
+			"a", from,
+			map[string]string{"example.com": "v=spf1 a -all"},
+			map[string]string{"192.0.2.10": "pass", "192.0.2.11": "pass", "192.0.2.12": "fail"},
+		},
+		{
+			"a of a name without addresses", from,
+			map[string]string{"example.com": "v=spf1 a:example.org -all"},
+			map[string]string{"192.0.2.10": "fail", "192.0.2.11": "fail"},
+		},
+		{
+			"mx", from,
+			map[string]string{"example.com": "v=spf1 mx -all"},
+			map[string]string{"192.0.2.129": "pass", "192.0.2.130": "pass", "192.0.2.12": "fail"},
+		},
+		{
+			"mx of another domain", from,
+			map[string]string{"example.com": "v=spf1 mx:example.org -all"},
+			map[string]string{"192.0.2.140": "pass", "192.0.2.130": "fail"},
+		},
+		{
+			"mx with a prefix", from,
+			map[string]string{"example.com": "v=spf1 mx/30 mx:example.org/30 -all"},
+			map[string]string{"192.0.2.128": "pass", "192.0.2.140": "pass", "192.0.2.12": "fail"},
+		},
+		{
+			"ptr", from,
+			map[string]string{"example.com": "v=spf1 ptr -all"},
+			map[string]string{"192.0.2.65": "pass", "192.0.2.140": "fail", "10.0.0.4": "fail"},
+		},
+		{
+			"ip4", from,
+			map[string]string{"example.com": "v=spf1 ip4:192.0.2.128/28 -all"},
+			map[string]string{"192.0.2.65": "fail", "192.0.2.129": "pass"},
+		},
 		{"include and redirect", "tom@sf.example.org", map[string]string{
 			"example.com": "v=spf1 ip4:192.0.2.128/28 -all", "example.net": "v=spf1 ip4:10.0.0.5 -all",
 			"example.org":    "v=spf1 include:example.com include:example.net -all",

@@ -173,8 +173,10 @@ func (t *tree) policy(ctx context.Context, author address.Domain) policy {
 func (t *tree) apply(ctx context.Context, author address.Domain, at *step) policy {
 	r := at.rec
 	if r.invalid != "" && !r.reports {
-		return policy{result: resultPermError, at: at.name,
-			reason: fmt.Sprintf("the DMARC record of %s has an unknown value in %s= and asks for no reports, so it does not apply", at.name, r.invalid)}
+		return policy{
+			result: resultPermError, at: at.name,
+			reason: fmt.Sprintf("the DMARC record of %s has an unknown value in %s= and asks for no reports, so it does not apply", at.name, r.invalid),
+		}
 	}
 	subdomain, exists := at.name != author, true
 	if subdomain && r.np != "" {

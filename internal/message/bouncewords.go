@@ -249,16 +249,22 @@ func (b *BouncedRecipient) finish() {
 
 // Words that tell apart what status codes do not.
 var (
-	fullWords = []string{"quota", "mailbox full", "mailbox is full", "mailbox size", "inbox is full", "exceeded storage", "storage limit",
-		"insufficient disk", "out of storage", "too many messages in", "full mailbox", "disk full"}
-	unknownWords = []string{"user unknown", "unknown user", "no such user", "does not exist", "doesn't exist", "not exist", "no mailbox",
+	fullWords = []string{
+		"quota", "mailbox full", "mailbox is full", "mailbox size", "inbox is full", "exceeded storage", "storage limit",
+		"insufficient disk", "out of storage", "too many messages in", "full mailbox", "disk full",
+	}
+	unknownWords = []string{
+		"user unknown", "unknown user", "no such user", "does not exist", "doesn't exist", "not exist", "no mailbox",
 		"mailbox unavailable", "mailbox not found", "invalid recipient", "unknown recipient", "recipient unknown", "no such recipient",
 		"unknown local", "address rejected", "user not found", "recipient not found", "no user", "not listed in", "no such address",
 		"unrouteable address", "unrouteable mail domain", "account disabled", "mailbox disabled", "doesn't have a", "not a valid",
 		"host unknown", "host or domain name not found", "host not found", "unknown address", "nosuchuser", "domain name not found", "invalid user", "account that you tried",
-		"this user", "is not a known user", "no account", "unknown or illegal", "not known", "user doesn't", "bad destination", "inactive"}
-	spamWords = []string{"spam", "blacklist", "blocklist", "blocked", "block list", "black list", "reputation", "virus", "banned", "policy", "content rejected",
-		"listed", "unsolicited", "phish", "malware"}
+		"this user", "is not a known user", "no account", "unknown or illegal", "not known", "user doesn't", "bad destination", "inactive",
+	}
+	spamWords = []string{
+		"spam", "blacklist", "blocklist", "blocked", "block list", "black list", "reputation", "virus", "banned", "policy", "content rejected",
+		"listed", "unsolicited", "phish", "malware",
+	}
 	authWords = []string{"spf", "dkim", "dmarc", "authenticat", "relay", "permitted", "tls", "not authorized", "access denied"}
 )
 

@@ -222,14 +222,22 @@ func TestBounced(t *testing.T) {
 		name   string
 		least  int // attempts
 	}{
-		"refused": {answer: noSuch, least: 1, name: "mx.example:25",
-			text: "Mail to ada@example.com (agent-reply) was not delivered.\n\nmx.example:25 said: 550 5.1.1 no such user"},
-		"refused by ourselves": {answer: &remote.Error{Host: "mx.example:25", Err: remote.ErrTooLarge}, least: 1, name: "mx.example:25",
-			text: "Mail to ada@example.com (agent-reply) was not delivered.\n\nmx.example:25: the mail is larger than the server allows"},
-		"too old": {answer: unreached, note: "given up after 5 days", least: 30, name: "mx.example:25",
-			text: "Mail to ada@example.com (agent-reply) was given up after 5 days and # attempts.\n\nmx.example:25: connection refused"},
-		"too old, no host": {answer: errors.New("out\nof order"), note: "given up after 5 days", least: 30, name: "Outgoing mail",
-			text: "Mail to ada@example.com (agent-reply) was given up after 5 days and # attempts.\n\nout of order"},
+		"refused": {
+			answer: noSuch, least: 1, name: "mx.example:25",
+			text: "Mail to ada@example.com (agent-reply) was not delivered.\n\nmx.example:25 said: 550 5.1.1 no such user",
+		},
+		"refused by ourselves": {
+			answer: &remote.Error{Host: "mx.example:25", Err: remote.ErrTooLarge}, least: 1, name: "mx.example:25",
+			text: "Mail to ada@example.com (agent-reply) was not delivered.\n\nmx.example:25: the mail is larger than the server allows",
+		},
+		"too old": {
+			answer: unreached, note: "given up after 5 days", least: 30, name: "mx.example:25",
+			text: "Mail to ada@example.com (agent-reply) was given up after 5 days and # attempts.\n\nmx.example:25: connection refused",
+		},
+		"too old, no host": {
+			answer: errors.New("out\nof order"), note: "given up after 5 days", least: 30, name: "Outgoing mail",
+			text: "Mail to ada@example.com (agent-reply) was given up after 5 days and # attempts.\n\nout of order",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -33,12 +33,12 @@ func TestCrashInTheMiddle(t *testing.T) {
 		}
 		// Here the first desk dies.
 		it := item(t, s, 1)
-		if it.State != ticketstore.ItemSending || len(it.Attempts) != 0 || it.Next.Sub(time.Now()) < 10*time.Minute {
+		if it.State != ticketstore.ItemSending || len(it.Attempts) != 0 || time.Until(it.Next) < 10*time.Minute {
 			t.Fatalf("%+v", it)
 		}
 		r := &route{answer: always(taken, nil)}
 		stop := start(t, s, r, Config{})
-		time.Sleep(it.Next.Sub(time.Now()) - time.Second)
+		time.Sleep(time.Until(it.Next) - time.Second)
 		synctest.Wait()
 		if r.count() != 0 {
 			t.Error("tried again too early")

@@ -164,16 +164,26 @@ func refusals(t *testing.T) map[string]refusal {
 		"354 end":           {lines: join(opening, "S: 250 mx", envelope, sending, "S: 354 more", "STALL"), temporary: true, phase: PhaseEnd, err: ErrReply},
 		"lost at the end":   {lines: join(opening, "S: 250 mx", envelope, sending, "CLOSE"), temporary: true, phase: PhaseEnd, err: io.EOF},
 		"too large":         {lines: join(opening, "S: 250-mx", "S: 250 SIZE 24", closing), phase: PhaseMail, err: ErrTooLarge},
-		"no SMTPUTF8": {lines: join(opening, "S: 250 mx", closing), phase: PhaseMail, err: ErrNoUTF8,
-			mail: func(m *Mail) { m.UTF8 = true }},
-		"no 8BITMIME": {lines: join(opening, "S: 250 mx", envelope, "C: DATA", "S: 354 go", "DRAIN"), phase: PhaseData, err: ErrNo8Bit,
-			mail: func(m *Mail) { m.Size, m.Content = 3, strings.NewReader("ä\n") }},
-		"content too short": {lines: join(opening, "S: 250 mx", envelope, "C: DATA", "S: 354 go", "DRAIN"), temporary: true, phase: PhaseData, err: ErrContent,
-			mail: func(m *Mail) { m.Size++ }},
-		"content too long": {lines: join(opening, "S: 250 mx", envelope, "C: DATA", "S: 354 go", "DRAIN"), temporary: true, phase: PhaseData, err: ErrContent,
-			mail: func(m *Mail) { m.Size-- }},
-		"content unreadable": {lines: join(opening, "S: 250 mx", envelope, "C: DATA", "S: 354 go", "DRAIN"), temporary: true, phase: PhaseData, err: os.ErrClosed,
-			mail: func(m *Mail) { m.Content = io.MultiReader(m.Content, broken{}); m.Size += 10 }},
+		"no SMTPUTF8": {
+			lines: join(opening, "S: 250 mx", closing), phase: PhaseMail, err: ErrNoUTF8,
+			mail: func(m *Mail) { m.UTF8 = true },
+		},
+		"no 8BITMIME": {
+			lines: join(opening, "S: 250 mx", envelope, "C: DATA", "S: 354 go", "DRAIN"), phase: PhaseData, err: ErrNo8Bit,
+			mail: func(m *Mail) { m.Size, m.Content = 3, strings.NewReader("ä\n") },
+		},
+		"content too short": {
+			lines: join(opening, "S: 250 mx", envelope, "C: DATA", "S: 354 go", "DRAIN"), temporary: true, phase: PhaseData, err: ErrContent,
+			mail: func(m *Mail) { m.Size++ },
+		},
+		"content too long": {
+			lines: join(opening, "S: 250 mx", envelope, "C: DATA", "S: 354 go", "DRAIN"), temporary: true, phase: PhaseData, err: ErrContent,
+			mail: func(m *Mail) { m.Size-- },
+		},
+		"content unreadable": {
+			lines: join(opening, "S: 250 mx", envelope, "C: DATA", "S: 354 go", "DRAIN"), temporary: true, phase: PhaseData, err: os.ErrClosed,
+			mail: func(m *Mail) { m.Content = io.MultiReader(m.Content, broken{}); m.Size += 10 },
+		},
 	}
 }
 

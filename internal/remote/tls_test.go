@@ -107,10 +107,14 @@ func TestAuth(t *testing.T) {
 		"challenge":      {lines: join(hello("PLAIN"), plainLine, "S: 334 "+b64([]byte(password)), "STALL"), want: "code 334 to AUTH"},
 		"nothing fits":   {lines: join(hello("CRAM-MD5"), "STALL"), want: ErrNoAuth.Error()},
 		"not offered":    {lines: join(opening, "S: 250 mx", "STALL"), want: ErrNoAuth.Error()},
-		"no password": {lines: join(hello("PLAIN"), "STALL"), want: "AUTH: password: no file",
-			password: func() (string, error) { return "", errors.New("no file") }},
-		"NUL": {lines: join(hello("PLAIN"), "STALL"), want: "holds a NUL",
-			password: func() (string, error) { return "a\x00b", nil }},
+		"no password": {
+			lines: join(hello("PLAIN"), "STALL"), want: "AUTH: password: no file",
+			password: func() (string, error) { return "", errors.New("no file") },
+		},
+		"NUL": {
+			lines: join(hello("PLAIN"), "STALL"), want: "holds a NUL",
+			password: func() (string, error) { return "a\x00b", nil },
+		},
 		"repeated with garbage": {lines: join(hello("PLAIN"), plainLine, "S: pass word", "STALL"), want: "not SMTP"},
 	}
 	for name, tt := range tests {

@@ -10,9 +10,20 @@ import (
 
 func TestCheckAccepts(t *testing.T) {
 	for _, p := range []Pair{
-		{"[ID:", "]"}, {"{HD-", "}"}, {"[#Desk-", "]"}, {"##", "##"},
-		{"[ID: ", "]"}, {"(Acme#", ")"}, {"[example.com #", "]"}, {"[#", "#]"}, {"#HD-", "#"},
-		{"[Ticket#", "]"}, {"[SUP-", "]"}, {"{Desk2-", "}"}, {"@@", "@@"}, {"[ID:", ")"},
+		{"[ID:", "]"},
+		{"{HD-", "}"},
+		{"[#Desk-", "]"},
+		{"##", "##"},
+		{"[ID: ", "]"},
+		{"(Acme#", ")"},
+		{"[example.com #", "]"},
+		{"[#", "#]"},
+		{"#HD-", "#"},
+		{"[Ticket#", "]"},
+		{"[SUP-", "]"},
+		{"{Desk2-", "}"},
+		{"@@", "@@"},
+		{"[ID:", ")"},
 		{"[TwentyLettersLong#-", "]"},
 	} {
 		t.Run(p.String(), func(t *testing.T) {

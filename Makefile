@@ -1,0 +1,38 @@
+# What the tests need besides Go: real mail clients and servers.
+TOOLS = swaks postfix python3
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT = mvdan.cc/gofumpt@v0.12.0
+FUZZTIME ?= 30s
+BENCH ?= .
+
+.PHONY: build test tools lint bench fuzz soak cover
+
+build:
+	go build -o mxdesk ./cmd/mxdesk
+
+test: tools
+	go vet ./...
+	go test -race -shuffle=on -timeout 12m ./...
+
+# Installs what is missing when it can, and says what is missing when it cannot.
+tools:
+	@./.ci/tools $(TOOLS)
+
+lint:
+	@out=$$(go run $(GOFUMPT) -l .); if [ -n "$$out" ]; then echo "gofumpt:"; echo "$$out"; exit 1; fi
+	go run $(STATICCHECK) ./...
+
+# Figures of the main path: parse, route, accept, a whole SMTP round.
+bench:
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+# Every fuzz target of the project, one after another.
+fuzz:
+	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {t[++n]=$$1} /^ok/ {for (i=1;i<=n;i++) print $$2, t[i]; n=0}' | \
+	while read -r pkg target; do \
+		echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+	done
+
+# Takes minutes: kills a server under load fifty times and looks for lost mail.
+soak: tools
+	MXDESK_KILL_ROUNDS=50 go test -run TestKillLoop -count 1 -timeout 60m -v ./cmd/mxdesk
