@@ -34,8 +34,10 @@ func Lint(dir, language string) []Problem {
 	}
 	primary, _, _ := strings.Cut(strings.ToLower(language), "-")
 	if primary != l.language {
-		l.problems = append(l.problems, Problem{File: dir, Note: true,
-			Text: fmt.Sprintf("no built-in templates in %q: English is used where the folder has no file", language)})
+		l.problems = append(l.problems, Problem{
+			File: dir, Note: true,
+			Text: fmt.Sprintf("no built-in templates in %q: English is used where the folder has no file", language),
+		})
 	}
 	l.load()
 	l.unknownFiles()

@@ -243,7 +243,8 @@ var executeError = regexp.MustCompile(`(?:html/)?template: ?.*?:(\d+)(?::\d+)?: 
 // try executes a template over sample data.
 func (l *loader) try(src source, t interface {
 	Execute(io.Writer, any) error
-}) {
+},
+) {
 	for _, d := range []Data{Sample(), {}} {
 		if _, err := execute(t, d); err != nil {
 			line, text := located(src, err)

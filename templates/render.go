@@ -118,7 +118,8 @@ var errOutputTooLong = errors.New("output over 1 MiB")
 // execute runs a template into memory, never over maxOutput.
 func execute(t interface {
 	Execute(io.Writer, any) error
-}, d Data) (string, error) {
+}, d Data,
+) (string, error) {
 	out := limited{left: maxOutput}
 	if err := t.Execute(&out, d); err != nil {
 		return "", err
