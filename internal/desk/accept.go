@@ -378,7 +378,7 @@ func (w *work) acknowledge(t *ticketstore.Ticket, a *ticketstore.Action, m *mail
 		w.change.AutoMails = append(w.change.AutoMails, dec.Who.Address)
 		data := templates.Data{Author: templates.Person{Name: dec.Who.Name}, Kind: string(a.Actor.Kind), Unverified: m.Verdict.Auth != ticketstore.AuthAligned && m.released == nil}
 		if !data.Unverified {
-			data.Quoted = a.Fresh
+			data.Quoted = clip(a.Fresh, maxQuote)
 		}
 		return w.send(t, a, outgoing{
 			template: templates.Acknowledgement, audience: ticketstore.AudienceUser, automatic: true,
@@ -404,7 +404,7 @@ func (w *work) notify(t *ticketstore.Ticket, a *ticketstore.Action, m *mail) err
 		audience = ticketstore.AudienceSupplier
 	}
 	data := templates.Data{
-		Author: templates.Person{Name: a.Actor.Name}, Kind: string(a.Actor.Kind), Text: a.Fresh, Marker: message.Marker,
+		Author: templates.Person{Name: a.Actor.Name}, Kind: string(a.Actor.Kind), Text: clip(a.Fresh, maxNews), Marker: message.Marker,
 		Unverified: m.Verdict.Auth != ticketstore.AuthAligned && m.released == nil,
 	}
 	for _, at := range a.Attachments {

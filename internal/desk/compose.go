@@ -286,10 +286,29 @@ func (w *work) quote(data *templates.Data, t *ticketstore.Ticket, not uint32, se
 		if a.Seq == not || a.Fresh == "" || !sees(&a) {
 			continue
 		}
-		data.Quoted, data.QuotedBy = a.Fresh, a.Actor.Name
+		data.Quoted, data.QuotedBy = clip(a.Fresh, maxQuote), a.Actor.Name
 		data.QuotedAt = a.At.Format("2 January 2006 15:04 MST")
 		return
 	}
+}
+
+// Bounds of what other people's words add to a mail, in octets. Whole they stand
+// in the ticket.
+const (
+	maxQuote = 8 << 10
+	maxNews  = 64 << 10
+)
+
+// clip cuts a text at the end of a line where it can.
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	s = s[:most]
+	if i := strings.LastIndexByte(s, '\n'); i > most/2 {
+		s = s[:i]
+	}
+	return strings.ToValidUTF8(s, "") + "\n[…]"
 }
 
 // compose builds the MIME body, RFC 2046 §5.1: plain text and HTML as
@@ -337,51 +356,3 @@ func textPart(subtype, text string) []byte {
 }
 
 func newBoundary() string { return "=_" + rand.Text() }
-
-// maxName bounds a display name in a header, in octets.
-const maxName = 200
-
-// headerWriter writes header fields with CRLF, folded and encoded.
-type headerWriter struct{ b strings.Builder }
-
-// raw writes a value made by us, in ASCII.
-func (h *headerWriter) raw(name, value string) {
-	h.b.WriteString(name + ": " + value + "\r\n")
-}
-
-// text writes a value from outside: encoded by RFC 2047 where it is not ASCII,
-// folded at blanks where it is.
-func (h *headerWriter) text(name, value string) {
-	value = oneLine(value)
-	if enc := mime.QEncoding.Encode("utf-8", value); enc != value {
-		h.raw(name, strings.ReplaceAll(enc, "?= =?", "?=\r\n =?"))
-		return
-	}
-	line := name + ":"
-	for i, word := range strings.Split(value, " ") {
-		if len(line)+1+len(word) > 78 && i > 0 {
-			h.b.WriteString(line + "\r\n")
-			line = ""
-		}
-		line += " " + word
-	}
-	h.b.WriteString(line + "\r\n")
-}
-
-func (h *headerWriter) mailboxes(name string, list ...address.Mailbox) {
-	if len(list) == 0 {
-		return
-	}
-	var out []string
-	for _, m := range list {
-		if len(m.Name) > maxName {
-			m.Name = strings.ToValidUTF8(m.Name[:maxName], "")
-		}
-		if enc := mime.QEncoding.Encode("utf-8", m.Name); enc != m.Name {
-			out = append(out, strings.ReplaceAll(enc, "?= =?", "?=\r\n =?")+" <"+m.Address.String()+">")
-		} else {
-			out = append(out, m.String())
-		}
-	}
-	h.raw(name, strings.Join(out, ",\r\n "))
-}
