@@ -1,14 +1,16 @@
 package outbox
 
-// The events of the log, one for each way an attempt ends. Each carries item,
-// ticket, to, attempt, host and reply.
+// The events of the outbox: the value of the field "event" in the log.
+// docs/events.md says what each means and which fields it carries.
 const (
-	EventDelivered = "mail delivered"
-	EventDeferred  = "mail deferred"
-	EventBounced   = "mail bounced"
-	// EventUnrecorded: an attempt was made and the store did not take its
-	// result. The mail falls due again.
-	EventUnrecorded = "delivery not recorded"
-	// EventStore: the store could not be asked for due mail; it is asked again.
-	EventStore = "outbox cannot read the store"
+	EventDelivered  = "outbox-delivered"
+	EventDeferred   = "outbox-deferred"
+	EventBounced    = "outbox-bounced"
+	EventUnrecorded = "outbox-unrecorded"
+	EventStore      = "outbox-store"
 )
+
+// Events lists every event of the outbox.
+func Events() []string {
+	return []string{EventDelivered, EventDeferred, EventBounced, EventUnrecorded, EventStore}
+}

@@ -33,8 +33,8 @@ func (l *loop) record(it ticketstore.OutboxItem, o outcome) {
 			break
 		}
 	}
-	l.cfg.Log.Error().Err(err).Uint64("item", uint64(it.ID)).Str("ticket", it.Ticket.String()).
-		Bool("delivered", o.delivered).Str("host", o.host).Str("reply", o.reply).Msg(EventUnrecorded)
+	l.cfg.Log.Error().Err(err).Str("event", EventUnrecorded).Uint64("item", uint64(it.ID)).Str("ticket", it.Ticket.String()).
+		Bool("delivered", o.delivered).Str("host", o.host).Str("reply", o.reply).Msg("delivery not recorded")
 }
 
 // rest waits; it reports whether the work was cut off meanwhile.
@@ -164,14 +164,17 @@ func failure(it ticketstore.OutboxItem, o outcome) string {
 }
 
 func (l *loop) log(it ticketstore.OutboxItem, o outcome) {
-	e, event := l.cfg.Log.Info(), EventDelivered
+	e, event, text := l.cfg.Log.Info(), EventDelivered, "mail delivered"
 	switch {
 	case o.delivered:
 	case it.State == ticketstore.ItemBounced:
-		e, event = l.cfg.Log.Warn(), EventBounced
+		e, event, text = l.cfg.Log.Warn(), EventBounced, "mail bounced"
 	default:
-		event = EventDeferred
+		event, text = EventDeferred, "mail deferred"
 	}
-	e.Uint64("item", uint64(it.ID)).Str("ticket", it.Ticket.String()).Str("to", it.To.String()).
-		Int("attempt", len(it.Attempts)).Str("host", o.host).Str("reply", o.reply).Time("next", it.Next).Msg(event)
+	if it.State.Due() {
+		e = e.Time("next", it.Next)
+	}
+	e.Str("event", event).Uint64("item", uint64(it.ID)).Str("ticket", it.Ticket.String()).Str("to", it.To.String()).
+		Int("attempt", len(it.Attempts)).Str("host", o.host).Str("reply", o.reply).Msg(text)
 }

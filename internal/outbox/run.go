@@ -65,7 +65,7 @@ func (l *loop) round() time.Duration {
 	}
 	if err != nil {
 		if l.ctx.Err() == nil {
-			l.cfg.Log.Error().Err(err).Msg(EventStore)
+			l.cfg.Log.Error().Err(err).Str("event", EventStore).Msg("the store cannot be asked")
 		}
 		return storePause
 	}
