@@ -178,6 +178,11 @@ func (a *applier) putTickets(c *Change) error {
 		if err := errors.Join(a.put(bTickets, key64(uint64(t.ID)), t), a.grow(bTickets, uint64(t.ID))); err != nil {
 			return err
 		}
+		if keys := a.tx.Bucket(bMailboxes); t.Mailbox != "" && keys.Get([]byte(t.Mailbox)) == nil {
+			if err := keys.Put([]byte(t.Mailbox), key64(uint64(t.ID))); err != nil {
+				return err
+			}
+		}
 	}
 	for _, act := range c.Actions {
 		if err := a.put(bActions, actionKey(act.Ticket, act.Seq), act); err != nil {

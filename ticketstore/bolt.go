@@ -29,24 +29,25 @@ const schema = 1
 // The buckets. Keys are numbers in big-endian order, so that they grow with
 // time, unless said otherwise.
 var (
-	bMeta     = []byte("meta")     // schema
-	bTickets  = []byte("tickets")  // ticket -> Ticket
-	bActions  = []byte("actions")  // ticket, seq -> Action
-	bRecords  = []byte("records")  // record -> place
-	bMessages = []byte("messages") // month -> hash of Message-ID -> ticket, seq
-	bSeen     = []byte("seen")     // day -> MailKey -> Seen
-	bContacts = []byte("contacts") // contact -> Contact
-	bPeople   = []byte("people")   // address key -> contact
-	bAgents   = []byte("agents")   // contact -> nothing, for those who are agents
-	bItems    = []byte("items")    // item -> OutboxItem
-	bItemsOf  = []byte("items_of") // ticket, item -> nothing
-	bDue      = []byte("due")      // time, item -> nothing
-	bHeld     = []byte("held")     // held -> HeldMail
-	bAutoMail = []byte("automail") // day -> address key -> count
+	bMeta      = []byte("meta")      // schema
+	bTickets   = []byte("tickets")   // ticket -> Ticket
+	bActions   = []byte("actions")   // ticket, seq -> Action
+	bRecords   = []byte("records")   // record -> place
+	bMessages  = []byte("messages")  // month -> hash of Message-ID -> ticket, seq
+	bSeen      = []byte("seen")      // day -> MailKey -> Seen
+	bContacts  = []byte("contacts")  // contact -> Contact
+	bPeople    = []byte("people")    // address key -> contact
+	bAgents    = []byte("agents")    // contact -> nothing, for those who are agents
+	bItems     = []byte("items")     // item -> OutboxItem
+	bItemsOf   = []byte("items_of")  // ticket, item -> nothing
+	bDue       = []byte("due")       // time, item -> nothing
+	bHeld      = []byte("held")      // held -> HeldMail
+	bMailboxes = []byte("mailboxes") // key -> its first ticket
+	bAutoMail  = []byte("automail")  // day -> address key -> count
 
 	buckets = [][]byte{
 		bMeta, bTickets, bActions, bRecords, bMessages, bSeen, bContacts, bPeople, bAgents,
-		bItems, bItemsOf, bDue, bHeld, bAutoMail,
+		bItems, bItemsOf, bDue, bHeld, bMailboxes, bAutoMail,
 	}
 )
 

@@ -80,6 +80,9 @@ type View interface {
 	HeldMails() iter.Seq2[HeldMail, error]
 	// Content opens a record. It stays readable after the View has ended.
 	Content(RecordID) (Content, error)
+	// Mailboxes yields the keys of all mailboxes that have ever had a ticket, each
+	// with its first one.
+	Mailboxes() iter.Seq2[string, TicketID]
 	// AutoMails counts the automatic mails to an address on the day of at (UTC).
 	AutoMails(to address.Address, at time.Time) int
 	// Next returns the IDs that the next new values must take.

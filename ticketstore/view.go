@@ -227,6 +227,17 @@ func (v *view) Content(id RecordID) (Content, error) {
 	return v.segments.content(p)
 }
 
+func (v *view) Mailboxes() iter.Seq2[string, TicketID] {
+	return func(yield func(string, TicketID) bool) {
+		c := v.tx.Bucket(bMailboxes).Cursor()
+		for k, first := c.First(); k != nil; k, first = c.Next() {
+			if !yield(string(k), TicketID(binary.BigEndian.Uint64(first))) {
+				return
+			}
+		}
+	}
+}
+
 func (v *view) AutoMails(to address.Address, at time.Time) int {
 	day := v.tx.Bucket(bAutoMail).Bucket([]byte(at.UTC().Format(dayFormat)))
 	if day == nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"mxdesk/internal/api"
+	"mxdesk/internal/app"
 	"mxdesk/internal/config"
 	"mxdesk/ticketstore"
 )
@@ -143,7 +144,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &own):
 		return own.code
-	case errors.As(err, &conf):
+	case errors.As(err, &conf), errors.Is(err, app.ErrConfig):
 		return exitConfig
 	case errors.Is(err, api.ErrUnreachable):
 		return exitUnreachable

@@ -4,6 +4,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -29,6 +30,9 @@ import (
 	"mxdesk/templates"
 	"mxdesk/ticketstore"
 )
+
+// ErrConfig: the configuration does not fit what is in the data folder.
+var ErrConfig = errors.New("the configuration does not fit the data folder")
 
 // App is a desk that has been built: its store is open.
 type App struct {
@@ -88,6 +92,9 @@ func (a *App) build() error {
 	a.desk = desk.New(a.store, desk.Config{
 		Hostname: a.cfg.Hostname, Rules: Rules(a.cfg, keys), Mailboxes: boxes, AutoMailPerDay: a.cfg.Limits.AutoMailPerDay,
 	})
+	if err := a.checkMailboxes(); err != nil {
+		return err
+	}
 	if a.door, err = door(a.cfg, a.log); err != nil {
 		return err
 	}
@@ -106,6 +113,19 @@ func (a *App) build() error {
 		DefaultRecipient: a.cfg.Mailboxes()[0].AddressList()[0],
 	})
 	return nil
+}
+
+// checkMailboxes refuses a configuration that has lost a mailbox with tickets:
+// nobody could answer them, and answers to them would open new ones.
+func (a *App) checkMailboxes() error {
+	return a.store.View(context.Background(), func(v ticketstore.View) error {
+		for key, first := range v.Mailboxes() {
+			if _, ok := a.cfg.Mailbox[key]; !ok {
+				return fmt.Errorf("%w: mailbox %q has tickets (the first is %s) and is missing; a mailbox that has tickets cannot be removed, only closed: keep it and set closed = true", ErrConfig, key, first)
+			}
+		}
+		return nil
+	})
 }
 
 func (a *App) checker(dns []string) *mailauth.Checker {
@@ -129,7 +149,7 @@ func Rules(cfg *config.Config, keys *token.Keyring) *router.Rules {
 		r.Mailboxes = append(r.Mailboxes, router.Mailbox{
 			Key: m.Key, Addresses: m.AddressList(), Agents: m.AgentList(), Tag: m.Tag(), Retired: m.RetiredPairs(),
 			Type: m.Type, Priority: m.Priority, Acknowledge: m.Acknowledge, Unknown: m.Unknown, Failed: m.Failed,
-			ClosedAfter: time.Duration(m.ClosedAfter), FormSenders: m.FormSenderList(),
+			ClosedAfter: time.Duration(m.ClosedAfter), FormSenders: m.FormSenderList(), Closed: m.Closed,
 		})
 	}
 	for _, c := range cfg.Rule {

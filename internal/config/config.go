@@ -128,6 +128,7 @@ type Mailbox struct {
 	Unknown     string   `toml:"unknown" default:"create" oneof:"create triage hold refuse" doc:"Mail from an unknown sender: \"create\" a user and a ticket, \"triage\" (a ticket marked for a look, no user), \"hold\" or \"refuse\"."`
 	Failed      string   `toml:"failed" oneof:"hold ticket" doc:"New mail that failed authentication: \"hold\" or \"ticket\". Default: hold where the sender's domain asks for quarantine or rejection, else a marked ticket."`
 	ClosedAfter Duration `toml:"closed_after" default:"0s" min:"0s" max:"3650d" doc:"A reply to a ticket closed for longer than this opens a new, linked one; 0s means a reply always reopens."`
+	Closed      bool     `toml:"closed" default:"false" doc:"Take no new mail: its addresses are refused, answers to signed reply addresses still come in. A mailbox that has tickets cannot be removed, only closed."`
 	FormSenders []string `toml:"form_senders" doc:"Addresses of web forms: mail authenticated as one of them counts as coming from its Reply-To."`
 
 	// What [Parse] makes of the above.

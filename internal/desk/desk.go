@@ -76,7 +76,11 @@ func (d *Desk) Tag(t *ticketstore.Ticket) string {
 // Recipient says whether mail to an address is ours to take. It implements the
 // door's check at RCPT.
 func (d *Desk) Recipient(_ context.Context, a address.Address) error {
-	if _, ok := d.rules.Resolve(a); ok {
+	if rc, ok := d.rules.Resolve(a); ok {
+		m := d.rules.Mailbox(rc.Mailbox)
+		if m.Closed && rc.Reply == nil && rc.Bounce == nil && d.rules.Ours(a) {
+			return &Refusal{550, [3]int{5, 7, 1}, "this mailbox is closed and takes no new mail"}
+		}
 		return nil
 	}
 	if d.rules.Ours(a) {

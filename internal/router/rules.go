@@ -31,6 +31,7 @@ type Mailbox struct {
 	Failed      string // hold, ticket or "" for what the sender's domain asks for
 	ClosedAfter time.Duration
 	FormSenders []address.Address
+	Closed      bool // takes answers to its signed addresses only
 }
 
 // Rules is everything that decisions rest on besides the mail and the store.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -404,6 +405,13 @@ func filters(t *testing.T, s ticketstore.Store) {
 			return c, nil
 		})
 	}
+	mustView(t, s, func(v ticketstore.View) error {
+		want := map[string]ticketstore.TicketID{"support": 1, "sales": 2}
+		if diff := cmp.Diff(want, maps.Collect(v.Mailboxes())); diff != "" {
+			t.Errorf("mailboxes in use: %s", diff)
+		}
+		return nil
+	})
 	list := func(f ticketstore.TicketFilter) (ids []ticketstore.TicketID) {
 		mustView(t, s, func(v ticketstore.View) error {
 			for tk, err := range v.Tickets(f) {
