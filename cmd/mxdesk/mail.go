@@ -22,14 +22,17 @@ const maxMail = 100 << 20
 // envelopeFlags say where a mail that did not come by SMTP came from.
 type envelopeFlags struct {
 	Rcpt     []string `help:"Recipient; may be given more than once." placeholder:"ADDRESS" sep:"none"`
-	MailFrom string   `help:"Envelope sender; none: the null reverse-path." placeholder:"ADDRESS"`
+	MailFrom *string  `help:"Envelope sender; empty or <>: the null reverse-path. None: what the mail's Return-Path says, else its author." placeholder:"ADDRESS"`
 	IP       string   `help:"Address of the client that handed it in; none: unauthenticated by address." placeholder:"IP"`
 	Helo     string   `help:"Name the client gave." placeholder:"NAME"`
 }
 
 func (f *envelopeFlags) query() url.Values {
 	q := url.Values{"rcpt": f.Rcpt}
-	for k, v := range map[string]string{"mail_from": f.MailFrom, "ip": f.IP, "helo": f.Helo} {
+	if f.MailFrom != nil {
+		q.Set("mail_from", *f.MailFrom)
+	}
+	for k, v := range map[string]string{"ip": f.IP, "helo": f.Helo} {
 		if v != "" {
 			q.Set(k, v)
 		}

@@ -10,10 +10,12 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"mxdesk/internal/address"
 	"mxdesk/internal/desk"
+	"mxdesk/internal/message"
 	"mxdesk/ticketstore"
 )
 
@@ -237,7 +239,25 @@ func mailRequest(r *http.Request, fallback address.Address) (env ticketstore.Env
 	if err != nil {
 		return env, nil, invalid("reading the mail: " + err.Error())
 	}
-	return env, bytes.NewReader(raw), nil
+	c = bytes.NewReader(raw)
+	if !q.Has("mail_from") {
+		env.From = sentFrom(c)
+	}
+	return env, c, nil
+}
+
+// sentFrom is the envelope sender of a mail that came without one: what its
+// Return-Path says, as the server that delivered it wrote it (RFC 5321 §4.4),
+// else its author.
+func sentFrom(c ticketstore.Content) address.Address {
+	h := message.ReadHeader(c, message.Limits{})
+	if path := strings.TrimSpace(h.Get("Return-Path")); path != "" {
+		a, err := address.Parse(strings.Trim(path, "<>"))
+		if err == nil || path == "<>" {
+			return a
+		}
+	}
+	return h.From.Address
 }
 
 func (s *server) deliver(w http.ResponseWriter, r *http.Request) error {

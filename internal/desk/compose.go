@@ -170,7 +170,9 @@ func (w *work) send(t *ticketstore.Ticket, a *ticketstore.Action, o outgoing) er
 func (w *work) fill(data *templates.Data, t *ticketstore.Ticket, box *Mailbox) {
 	data.Desk = nameOf(box.From.Name, box.From.Address)
 	data.Signature = box.Signature
-	data.Requester.Name = t.Requester.Name
+	if data.Requester.Name = t.Requester.Name; data.Requester.Name == t.Requester.Address.String() {
+		data.Requester.Name = "" // nobody is greeted by an address
+	}
 	data.Ticket = templates.Ticket{
 		ID: t.ID.String(), Tag: w.d.Tag(t), Subject: t.Subject, Type: t.Type,
 		Status: string(t.Status), Priority: t.Priority, Fields: t.Fields,

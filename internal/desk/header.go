@@ -64,7 +64,7 @@ func mailboxText(m address.Mailbox, col int) string {
 	if len(m.Name) > maxName {
 		m.Name = strings.ToValidUTF8(m.Name[:maxName], "")
 	}
-	if m.Name == "" {
+	if m.Name == "" || m.Name == m.Address.String() {
 		return m.Address.String()
 	}
 	angle := "<" + m.Address.String() + ">"
