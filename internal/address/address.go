@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
@@ -43,23 +44,23 @@ func ParseDomain(s string) (Domain, error) {
 	}
 	s = strings.TrimSuffix(s, ".")
 	if s == "" || len(s) > MaxDomain || !utf8.ValidString(s) {
-		return "", fmt.Errorf("%w: %q", ErrDomain, s)
+		return "", fmt.Errorf("%w: %q", ErrDomain, clip(s))
 	}
 	if !isASCII(s) {
 		a, err := idna.Lookup.ToASCII(s)
 		if err != nil {
-			return "", fmt.Errorf("%w: %q", ErrDomain, s)
+			return "", fmt.Errorf("%w: %q", ErrDomain, clip(s))
 		}
 		s = a
 	}
 	s = lowerASCII(s)
 	for label := range strings.SplitSeq(s, ".") {
 		if !validLabel(label) {
-			return "", fmt.Errorf("%w: %q", ErrDomain, s)
+			return "", fmt.Errorf("%w: %q", ErrDomain, clip(s))
 		}
 	}
 	if len(s) > MaxDomain {
-		return "", fmt.Errorf("%w: %q", ErrDomain, s)
+		return "", fmt.Errorf("%w: %q", ErrDomain, clip(s))
 	}
 	return Domain(s), nil
 }
@@ -80,7 +81,7 @@ func validLabel(l string) bool {
 func parseLiteral(s string) (Domain, error) {
 	inner, ok := strings.CutSuffix(strings.TrimPrefix(s, "["), "]")
 	if !ok {
-		return "", fmt.Errorf("%w: %q", ErrDomain, s)
+		return "", fmt.Errorf("%w: %q", ErrDomain, clip(s))
 	}
 	v6 := len(inner) > 5 && strings.EqualFold(inner[:5], "IPv6:")
 	if v6 {
@@ -88,7 +89,7 @@ func parseLiteral(s string) (Domain, error) {
 	}
 	ip, err := netip.ParseAddr(inner)
 	if err != nil || ip.Zone() != "" || ip.Is6() != v6 {
-		return "", fmt.Errorf("%w: %q", ErrDomain, s)
+		return "", fmt.Errorf("%w: %q", ErrDomain, clip(s))
 	}
 	if v6 {
 		return Domain("[IPv6:" + ip.String() + "]"), nil
@@ -165,7 +166,16 @@ func (a Address) Key() string {
 	if a.IsZero() {
 		return ""
 	}
-	return strings.ToLower(a.local) + "@" + string(a.domain)
+	return strings.Map(lowerRune, a.local) + "@" + string(a.domain)
+}
+
+// lowerRune lowers a letter, but never makes an ASCII letter of another one:
+// the Kelvin sign is not a k, and who owns it in an address is somebody else.
+func lowerRune(r rune) rune {
+	if l := unicode.ToLower(r); r < utf8.RuneSelf || l >= utf8.RuneSelf {
+		return l
+	}
+	return r
 }
 
 // Equal reports whether both name the same mailbox.
@@ -310,9 +320,10 @@ func lowerASCII(s string) string {
 	}, s)
 }
 
+// clip keeps what is quoted in an error short.
 func clip(s string) string {
 	if len(s) > 100 {
-		return s[:100] + "…"
+		return strings.ToValidUTF8(s[:100], "") + "…"
 	}
 	return s
 }

@@ -9,16 +9,22 @@ import (
 // Why a From field cannot be trusted to name one author. ParseFrom wraps one
 // of them; mail with such a From is stored and shown but never authenticated.
 var (
-	ErrNoFrom       = errors.New("there is no From field")
-	ErrTwoFrom      = errors.New("there is more than one From field")
-	ErrManyMailbox  = errors.New("the From field names more than one mailbox")
-	ErrGroup        = errors.New("the From field holds a group")
-	ErrRoute        = errors.New("the From field holds a source route")
-	ErrEncodedWord  = errors.New("the From field has an encoded word inside the address")
-	ErrControl      = errors.New("the From field holds a control character")
-	ErrAmbiguous    = errors.New("the From field can be read in more than one way")
-	errNoMailbox    = errors.New("no mailbox")
+	ErrNoFrom      = errors.New("there is no From field")
+	ErrTwoFrom     = errors.New("there is more than one From field")
+	ErrManyMailbox = errors.New("the From field names more than one mailbox")
+	ErrGroup       = errors.New("the From field holds a group")
+	ErrRoute       = errors.New("the From field holds a source route")
+	ErrEncodedWord = errors.New("the From field has an encoded word inside the address")
+	ErrControl     = errors.New("the From field holds a control character")
+	ErrAmbiguous   = errors.New("the From field can be read in more than one way")
+	errNoMailbox   = errors.New("no mailbox")
+)
+
+// Bounds of the work that one value can cause. Nothing behind them is read.
+const (
 	maxListMailbox  = 1000
+	maxListEntry    = 10000 // readable or not
+	maxEntryWord    = 1000
 	maxCommentDepth = 32
 )
 
@@ -133,8 +139,9 @@ func (p *parser) quoted() (string, error) {
 	return b.String(), ErrSyntax
 }
 
-// comment skips a comment, nested ones too, and returns its text.
-func (p *parser) comment() string {
+// comment skips a comment, nested ones too, and returns its text. ok is false
+// when it does not end, or is nested too deep to be a person's.
+func (p *parser) comment() (text string, ok bool) {
 	depth, start := 0, p.i+1
 	for ; !p.done(); p.i++ {
 		switch p.peek() {
@@ -143,22 +150,22 @@ func (p *parser) comment() string {
 		case '(':
 			if depth++; depth > maxCommentDepth {
 				p.i = len(p.s)
-				return ""
+				return "", false
 			}
 		case ')':
 			if depth--; depth == 0 {
 				p.i++
-				return p.s[start : p.i-1]
+				return p.s[start : p.i-1], true
 			}
 		}
 	}
-	return ""
+	p.i = len(p.s) // a backslash at the very end leads past it
+	return "", false
 }
 
 // entry is one mailbox as it is being read from a list.
 type entry struct {
 	words   []string // the display name, or a bare address, word by word
-	quoted  bool     // words holds a quoted string
 	at      bool     // words holds an unquoted "@"
 	angle   string   // what stands between < and >
 	angles  int
@@ -170,23 +177,31 @@ type entry struct {
 func parseList(value string, decode Decoder) (list []Mailbox, strict error) {
 	p := parser{s: value}
 	var e entry
+	entries := 0
 	refuse := func(err error) {
 		if strict == nil {
 			strict = err
 		}
 	}
 	flush := func() {
-		if m, err := e.mailbox(decode); err == nil {
+		m, err := e.mailbox(decode)
+		if !m.Address.IsZero() {
 			list = append(list, m)
-		} else if !errors.Is(err, errNoMailbox) {
+		}
+		if err != nil && !errors.Is(err, errNoMailbox) {
 			refuse(err)
 		}
-		if e.angles > 1 || e.angles == 1 && e.at {
+		if e.angles > 1 || e.angles == 1 && e.at && !e.repeats(m.Address) {
 			refuse(ErrAmbiguous)
 		}
 		e = entry{}
+		entries++
 	}
 	for !p.done() && len(list) < maxListMailbox {
+		if entries >= maxListEntry {
+			refuse(ErrManyMailbox)
+			return list, strict
+		}
 		switch c := p.peek(); c {
 		case ' ', '\t', '\r', '\n':
 			p.i++
@@ -202,7 +217,7 @@ func parseList(value string, decode Decoder) (list []Mailbox, strict error) {
 				flush()
 			}
 		case '(':
-			e.comment = p.comment()
+			p.commentIn(&e, refuse)
 		case '"':
 			p.quotedWord(&e, refuse)
 		case '<':
@@ -215,6 +230,14 @@ func parseList(value string, decode Decoder) (list []Mailbox, strict error) {
 	return list, strict
 }
 
+func (p *parser) commentIn(e *entry, refuse func(error)) {
+	text, ok := p.comment()
+	if !ok || strings.IndexByte(text, '<') >= 0 {
+		refuse(ErrAmbiguous) // a reader who knows no comments sees an address here
+	}
+	e.comment = text
+}
+
 func (p *parser) quotedWord(e *entry, refuse func(error)) {
 	start := p.i
 	w, err := p.quoted()
@@ -223,13 +246,15 @@ func (p *parser) quotedWord(e *entry, refuse func(error)) {
 	}
 	if p.peek() == '@' { // a bare address with a quoted local part
 		p.i++
-		e.words, e.at = append(e.words, p.s[start:p.i]+p.domain()), true
+		p.domain()
+		e.at = true
+		e.add(p.s[start:p.i], refuse)
 		return
 	}
 	if e.angles > 0 {
 		refuse(ErrAmbiguous)
 	}
-	e.words, e.quoted = append(e.words, w), true
+	e.add(w, refuse)
 }
 
 func (p *parser) angle(e *entry, refuse func(error)) {
@@ -250,10 +275,12 @@ func (p *parser) angle(e *entry, refuse func(error)) {
 	if p.done() {
 		refuse(ErrAmbiguous)
 	}
-	if e.angles++; e.angles == 1 {
-		e.angle = strings.TrimSpace(p.s[start:min(p.i, len(p.s))])
-	}
+	end := min(p.i, len(p.s))
 	p.i++
+	if e.angles++; e.angles > 1 {
+		return // refused when the entry ends; looking at the first again and again would cost time
+	}
+	e.angle = strings.Trim(p.s[start:end], " \t\r\n")
 	if strings.HasPrefix(e.angle, "@") {
 		refuse(ErrRoute)
 		if i := strings.LastIndexByte(e.angle, ':'); i >= 0 {
@@ -277,16 +304,35 @@ func (p *parser) word(e *entry, refuse func(error)) {
 		p.i++
 	}
 	w := p.s[start:p.i]
-	if e.angles > 0 {
+	if e.angles > 0 || strings.IndexByte(w, '\\') >= 0 { // a backslash means something inside quotes only
 		refuse(ErrAmbiguous)
 	}
 	if strings.ContainsRune(w, '@') {
 		e.at = true
 	}
-	e.words = append(e.words, w)
+	e.add(w, refuse)
 }
 
-// mailbox makes the mailbox of an entry.
+func (e *entry) add(word string, refuse func(error)) {
+	if len(e.words) >= maxEntryWord {
+		refuse(ErrAmbiguous)
+		return
+	}
+	e.words = append(e.words, word)
+}
+
+// repeats reports whether the display name is the very address that stands
+// between the angle brackets, as some programs write it: "a@b.c <a@b.c>".
+func (e *entry) repeats(a Address) bool {
+	if len(e.words) != 1 || a.IsZero() {
+		return false
+	}
+	w, err := Parse(strings.Trim(e.words[0], "'"))
+	return err == nil && w == a
+}
+
+// mailbox makes the mailbox of an entry. With an error it is the best guess,
+// or zero.
 func (e *entry) mailbox(decode Decoder) (Mailbox, error) {
 	if e.angles > 0 {
 		a, err := Parse(e.angle)
@@ -298,20 +344,24 @@ func (e *entry) mailbox(decode Decoder) (Mailbox, error) {
 	if len(e.words) == 0 {
 		return Mailbox{}, errNoMailbox
 	}
+	var bare error
 	if len(e.words) == 1 && e.at {
 		if strings.Contains(e.words[0], "=?") {
 			return Mailbox{}, ErrEncodedWord
 		}
 		a, err := Parse(e.words[0])
-		if err != nil {
-			return Mailbox{}, err
+		if err == nil {
+			return Mailbox{Name: name(e.comment, decode), Address: a}, nil
 		}
-		return Mailbox{Name: name(e.comment, decode), Address: a}, nil
+		bare = err
 	}
 	for _, w := range e.words { // an address somewhere among loose words
 		if a, err := Parse(strings.Trim(w, "'[]()<>")); err == nil {
 			return Mailbox{Address: a}, ErrAmbiguous
 		}
+	}
+	if bare != nil {
+		return Mailbox{}, bare
 	}
 	return Mailbox{}, fmt.Errorf("%w: %q", ErrSyntax, clip(strings.Join(e.words, " ")))
 }
