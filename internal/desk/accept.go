@@ -174,6 +174,9 @@ func (w *work) again(m *mail) (Receipt, bool, error) {
 		return Receipt{}, false, err
 	}
 	rcpt := Receipt{Outcome: router.OutcomeDuplicate, Ticket: seen.Ticket, Tag: seen.Told}
+	if m.Verdict.Auth == ticketstore.AuthFail {
+		rcpt.Tag = "" // whoever sent it before, or vouched for it, is not this sender
+	}
 	m.decision = router.Decision{
 		Outcome: rcpt.Outcome, Captured: m.captured, Who: router.Who{Kind: router.RoleUnknown, Name: m.Message.From.Name, Address: m.Message.From.Address, Token: router.TokenNone},
 		Match: ticketstore.Match{By: router.ByNone, Reason: "this mail was taken before, at " + seen.At.Format(time.RFC3339), Rejected: []ticketstore.Rejected{}},
@@ -275,11 +278,8 @@ func (w *work) file(m *mail, dec *router.Decision) (Receipt, error) {
 		}
 	}
 	w.setStatus(&t, dec.Status)
-	for k, v := range dec.Captured.Fields {
-		if t.Fields == nil {
-			t.Fields = map[string]string{}
-		}
-		t.Fields[k] = v
+	if dec.Class == message.Human {
+		setFields(&t, dec.Captured.Fields)
 	}
 	a := w.act(&t, w.action(m, dec))
 	a.Record = w.record(m, ticketstore.MailMeta{Ticket: t.ID, Action: a.Seq})

@@ -59,6 +59,9 @@ func (r *Rules) Decide(in Input, look Lookup) (Decision, error) {
 		s.auth = ticketstore.AuthAligned
 		d.tracef("a person released it: the sender counts as authenticated")
 	}
+	if s.unsure {
+		d.tracef("the author is not certain (%v): counts as nobody the desk knows", in.Message.FromErr)
+	}
 	if s.form {
 		d.tracef("sent by a web form: counts as from its Reply-To, unauthenticated")
 	}
@@ -112,12 +115,39 @@ func (r *Rules) settle(d *Decision, in *Input, s *sender, best *weighed) {
 		d.Candidate = best.ticket.ID
 		d.Who.Belongs = false
 		r.open(d, in, s)
-	case MayHold:
+	case MayHold, MayNot:
+		if r.outsider(d, in, s, best) {
+			return
+		}
+		if best.may == MayNot {
+			r.putOff(d)
+			return
+		}
 		d.Ticket = best.ticket
 		d.hold("it points to ticket " + best.ticket.ID.String() + " and " + whyNotSure(s.auth, d.Who.Kind))
-	case MayNot:
-		r.putOff(d)
 	}
+}
+
+// outsider gives somebody who is no party of the ticket the reply that a number
+// which does not exist would get, where holding the mail or putting it off
+// would tell the two apart. False when they are alike.
+func (r *Rules) outsider(d *Decision, in *Input, s *sender, best *weighed) bool {
+	if best.who.Belongs || best.who.Token == TokenOwn {
+		return false
+	}
+	other := *d
+	other.Trace = slices.Clone(d.Trace)
+	other.Match.Reason = "the sender is no party of the ticket it points to"
+	other.Candidate = best.ticket.ID
+	r.open(&other, in, s)
+	alike := other.Refusal == nil && other.Quiet
+	if best.may == MayNot {
+		alike = other.Refusal != nil && other.Refusal.Code == 451
+	}
+	if !alike {
+		*d = other
+	}
+	return !alike
 }
 
 // tooOld applies the closed-ticket policy: an answer to a ticket closed for
@@ -156,7 +186,7 @@ func (r *Rules) file(d *Decision, s *sender, best *weighed) {
 	switch {
 	case s.machine():
 		r.fileMachine(d, s, best)
-	case best.may == MayAct:
+	case best.may == MayAct && !best.asCustomer():
 		d.Action, d.ActorKind, d.Visibility = ticketstore.OutcomeAgentUpdate, ticketstore.ActorAgent, ticketstore.InternalOnly
 		d.Acts = &Acts{}
 		if best.claim != nil && best.who.Token == TokenOwn {
@@ -177,6 +207,12 @@ func (r *Rules) file(d *Decision, s *sender, best *weighed) {
 			d.tracef("a user's update opens the ticket again")
 		}
 	}
+}
+
+// asCustomer reports whether an agent answers a mail that they got as the
+// ticket's requester or follower: then they do not speak for the desk.
+func (w *weighed) asCustomer() bool {
+	return w.claim != nil && w.who.Token == TokenOwn && !w.claim.Agent && w.claim.Audience == ticketstore.AudienceUser
 }
 
 // fileMachine is the machine gate: such mail is kept for the agents to read and
@@ -251,7 +287,7 @@ func (r *Rules) open(d *Decision, in *Input, s *sender) {
 func (r *Rules) openUnknown(d *Decision, in *Input, s *sender, m *Mailbox) bool {
 	switch {
 	case in.Released || m.Unknown == "create":
-		d.Contact = !s.machine() && !s.form && s.auth != ticketstore.AuthFail && !s.from.Address.IsZero()
+		d.Contact = !s.machine() && !s.form && !s.unsure && s.auth != ticketstore.AuthFail && !s.from.Address.IsZero()
 	case m.Unknown == "refuse" && !s.machine():
 		trace := d.Trace
 		*d = refuse(550, [3]int{5, 7, 1}, "this address takes mail from known senders only; please ask its owner to add you")
@@ -286,6 +322,8 @@ func unanswered(in *Input, s *sender, m *Mailbox) string {
 		return "machine mail is never answered"
 	case s.from.Address.IsZero():
 		return "the sender's address cannot be read"
+	case s.unsure:
+		return "the sender's address is not certain"
 	case s.auth == ticketstore.AuthFail:
 		return "the sender failed authentication"
 	case m.Acknowledge == "never":

@@ -32,7 +32,7 @@ func (r *Rules) candidates(in *Input, rcpts []Recipient, look Lookup) ([]candida
 		if c, err := r.Keys.ParseMessage(id); err == nil {
 			list = append(list, candidate{by: ByMessageID, what: "our Message-ID in its references", id: c.Ticket, claim: &c})
 		} else if !token.IsForm(err) && r.isOurs(id) {
-			list = append(list, candidate{by: ByMessageID, what: "a Message-ID in our form", id: c.Ticket, claim: &c, forged: true})
+			list = append(list, candidate{by: ByMessageID, what: "a Message-ID in our form with a false signature", id: c.Ticket, claim: &c, forged: true})
 		}
 	}
 	if len(rcpts) > 0 {
@@ -59,7 +59,11 @@ func signed(rcpts []Recipient) (list []candidate) {
 	}
 	for _, rc := range rcpts {
 		if rc.Reply != nil {
-			list = append(list, candidate{by: ByReply, what: "came to a signed reply address", id: rc.Reply.Ticket, claim: rc.Reply, forged: rc.Forged})
+			what := "came to a signed reply address"
+			if rc.Forged {
+				what = "came to a reply address with a false signature"
+			}
+			list = append(list, candidate{by: ByReply, what: what, id: rc.Reply.Ticket, claim: rc.Reply, forged: rc.Forged})
 		}
 	}
 	return list
@@ -146,6 +150,9 @@ func (r *Rules) weigh(c candidate, s *sender, look Lookup) (weighed, bool, error
 	w.ticket = t
 	w.who = s.in(&t, r.Mailbox(t.Mailbox))
 	w.who.Token = s.token(&w)
+	if w.answersSupplierMail() && w.who.Kind != RoleAgent {
+		w.who.Kind, w.who.Belongs = RoleSupplier, s.has(t.Supplier)
+	}
 	w.may = Trust(s.auth, w.who.Token, w.who.Kind, w.who.Belongs)
 	if c.by == ByBounce && s.machine() {
 		w.may = MayFile // only the mail system that we wrote to knows this address
@@ -158,14 +165,22 @@ func (r *Rules) weigh(c candidate, s *sender, look Lookup) (weighed, bool, error
 	return w, true, nil
 }
 
+// answersSupplierMail reports whether the mail answers one that went to its
+// sender as the ticket's supplier. It then belongs to that branch, even when the
+// ticket has another supplier by now: the user must never read it.
+func (w *weighed) answersSupplierMail() bool {
+	return w.who.Token == TokenOwn && w.claim.Audience == ticketstore.AudienceSupplier && !w.claim.Agent
+}
+
 // followed reads a ticket and goes where it was merged into.
 func followed(id ticketstore.TicketID, look Lookup) (ticketstore.Ticket, error) {
-	for range 20 {
+	var seen []ticketstore.TicketID
+	for !slices.Contains(seen, id) {
 		t, err := look.Ticket(id)
 		if err != nil || t.MergedInto == 0 {
 			return t, err
 		}
-		id = t.MergedInto
+		seen, id = append(seen, id), t.MergedInto
 	}
 	return ticketstore.Ticket{}, fmt.Errorf("ticket %s: merged in a circle", id)
 }

@@ -18,11 +18,12 @@ type sender struct {
 	class   message.Class
 	reasons []string
 	form    bool // a web form speaks for them
+	unsure  bool // the From field does not name one author for certain
 }
 
 // sender finds out who sent a mail to the mailbox.
 func (r *Rules) sender(in *Input, mailbox string, look Lookup) (*sender, error) {
-	s := &sender{from: in.Message.From, auth: in.Verdict.Auth}
+	s := &sender{from: in.Message.From, auth: in.Verdict.Auth, unsure: in.Message.FromErr != nil && !in.Released}
 	s.class, s.reasons = in.Message.Machine(in.Envelope.From.IsZero())
 	if r.isLoop(in.Message) {
 		s.class, s.reasons = message.Loop, append(s.reasons, "it is mail of our own that came back")
@@ -56,14 +57,17 @@ func (r *Rules) isLoop(m *message.Message) bool {
 func (s *sender) machine() bool { return s.class != message.Human }
 func (s *sender) bounce() bool  { return s.class == message.Bounce }
 
-// role is what the sender is to a mailbox.
+// role is what the sender is to a mailbox. Who fills in a form is never an
+// agent, and an author who is not certain is nobody but a possible agent: two
+// From fields must not pass for one that would have failed.
 func (s *sender) role(m *Mailbox) Role {
+	agent := m != nil && (slices.ContainsFunc(m.Agents, s.has) || s.contact.AgentOf(m.Key))
 	switch {
-	case s.form && (s.contact == nil || s.contact.Kind == ticketstore.KindAgent):
+	case s.form && (agent || s.contact != nil && s.contact.Kind == ticketstore.KindAgent):
 		return RoleUnknown
-	case m != nil && slices.ContainsFunc(m.Agents, s.has), m != nil && s.contact.AgentOf(m.Key):
+	case agent:
 		return RoleAgent
-	case s.contact == nil:
+	case s.contact == nil || s.unsure:
 		return RoleUnknown
 	case s.contact.Kind == ticketstore.KindSupplier:
 		return RoleSupplier
@@ -79,6 +83,9 @@ func (s *sender) has(a address.Address) bool {
 // in is who the sender is to a ticket.
 func (s *sender) in(t *ticketstore.Ticket, m *Mailbox) Who {
 	w := Who{Kind: s.role(m), Name: s.name(), Address: s.from.Address, Token: TokenNone}
+	if s.unsure && w.Kind != RoleAgent {
+		return w
+	}
 	party := s.has(t.Requester.Address) || slices.ContainsFunc(t.Followers, func(f address.Mailbox) bool { return s.has(f.Address) })
 	if w.Kind != RoleAgent && s.has(t.Supplier) && !party {
 		w.Kind = RoleSupplier
