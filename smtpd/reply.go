@@ -8,6 +8,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"mxdesk/internal/desk"
+	"mxdesk/ticketstore"
 )
 
 // maxReplyText bounds the text of a reply: a reply line has at most 512 octets
@@ -30,13 +31,17 @@ func accepted(r desk.Receipt) *smtp.SMTPError {
 }
 
 // toReply is the one boundary between our errors and a client. A reply and a
-// *desk.Refusal, wrapped or not, are told as they stand; anything else is our
-// own trouble: 451, the sender keeps the mail, and the cause stays in the log.
+// *desk.Refusal, wrapped or not, are told as they stand; a full disk is 452 (RFC
+// 5321 §4.2.3); anything else is our own trouble: 451, the sender keeps the
+// mail, and the cause stays in the log.
 // The result is always a bare *smtp.SMTPError, because go-smtp recognises
 // nothing else and makes a permanent refusal of what it does not know.
 func toReply(err error, tx string) *smtp.SMTPError {
 	if own, ok := errors.AsType[*smtp.SMTPError](err); ok {
 		return own
+	}
+	if errors.Is(err, ticketstore.ErrFull) {
+		return noRoom()
 	}
 	r, ok := errors.AsType[*desk.Refusal](err)
 	if !ok || r.Code < 400 || r.Code > 599 {
@@ -58,6 +63,11 @@ func isTrouble(err error) bool {
 	_, own := errors.AsType[*smtp.SMTPError](err)
 	_, refusal := errors.AsType[*desk.Refusal](err)
 	return !own && !refusal
+}
+
+// noRoom puts a mail off until the disk has room again.
+func noRoom() *smtp.SMTPError {
+	return say(452, 4, 3, 1, "not enough disk space, please try again later")
 }
 
 func trouble(tx string) *smtp.SMTPError {

@@ -90,7 +90,7 @@ func (s *session) settle() bool {
 func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	if err := s.srv.roomOnDisk(opts.Size); err != nil {
 		s.st.log.Warn().Str("event", EventTrouble).Str("error", err.Error()).Msg("mail put off")
-		return say(452, 4, 3, 1, "not enough disk space, please try again later")
+		return noRoom()
 	}
 	var sender address.Address
 	if from != "" {

@@ -28,15 +28,29 @@ type applier struct {
 	tx       *bolt.Tx
 	segments *segments
 	view     *view
-	full     bool
+	room     int64 // octets of disk that the group may use
 	due      bool
-	octets   int64
+	octets   int64 // of records, written by the group
+}
+
+// growth is how many octets of disk an octet of a record may take: its own, and
+// that of the text, which stands twice in an action.
+const growth = 3
+
+// hasRoom reports whether the records of a change fit on the disk, behind those
+// of the group that are on their way.
+func (a *applier) hasRoom(c *Change) bool {
+	need := a.octets
+	for _, r := range c.Records {
+		need += r.Content.Size()
+	}
+	return need <= a.room/growth
 }
 
 // check refuses a change that does not fit the store. It writes nothing, so
 // that one bad change leaves its neighbours in the group alone.
 func (a *applier) check(c *Change) error {
-	if len(c.Records) > 0 && a.full {
+	if len(c.Records) > 0 && !a.hasRoom(c) {
 		return ErrFull
 	}
 	next := a.view.Next()

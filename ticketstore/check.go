@@ -3,11 +3,13 @@ package ticketstore
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Report is what Check found.
@@ -35,13 +37,14 @@ func (r *Report) addf(format string, args ...any) {
 
 // Check reads the whole store and compares everything with everything: the
 // structure of the file, each reference and index, each record's checksum. It
-// works beside a running desk on one snapshot, and changes nothing.
+// works beside a running desk and changes nothing; changes wait while the
+// structure is looked at, and go on beside the rest.
 func (db *DB) Check(ctx context.Context) (Report, error) {
 	r := Report{Problems: []string{}}
+	if err := db.checkStructure(&r); err != nil {
+		return r, err
+	}
 	err := db.bolt.View(func(tx *bolt.Tx) error {
-		for err := range tx.Check() {
-			r.addf("database structure: %v", err)
-		}
 		c := checker{Report: &r, view: &view{tx: tx, segments: db.segments}, used: map[RecordID]bool{}}
 		for _, step := range []func(context.Context) error{c.tickets, c.outbox, c.heldMails, c.people, c.records, c.indexes} {
 			if err := step(ctx); err != nil {
@@ -51,6 +54,24 @@ func (db *DB) Check(ctx context.Context) (Report, error) {
 		return db.countUnreferenced(ctx, &r, c.ends)
 	})
 	return r, err
+}
+
+// checkStructure compares the pages of the file with the list of free ones.
+// That list is the writer's and belongs to no snapshot: read beside a commit,
+// it shows damage where there is none. So the look is a write transaction that
+// writes nothing.
+func (db *DB) checkStructure(r *Report) error {
+	tx, err := db.bolt.Begin(true)
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		return ErrClosed
+	}
+	if err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	for err := range tx.Check() {
+		r.addf("database structure: %v", err)
+	}
+	return tx.Rollback()
 }
 
 type checker struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -115,7 +116,7 @@ func anyApplied(group []*request) bool {
 // applyGroup runs first and the changes that wait. An error is the group's:
 // nothing of it may be committed.
 func (db *DB) applyGroup(tx *bolt.Tx, first *request) (group []*request, due bool, err error) {
-	a := applier{tx: tx, segments: db.segments, view: &view{tx: tx, segments: db.segments}, full: db.diskIsLow()}
+	a := applier{tx: tx, segments: db.segments, view: &view{tx: tx, segments: db.segments}, room: db.room()}
 	for r := first; r != nil; r = db.next(len(group), a.octets) {
 		group = append(group, r)
 		var change Change
@@ -183,12 +184,14 @@ func (db *DB) undoSegments() error {
 	return nil
 }
 
-func (db *DB) diskIsLow() bool {
-	if db.opt.MinFree < 0 {
-		return false
-	}
+// room is the free disk above the reserve, negative when that is touched. A
+// disk that cannot be asked counts as empty: writing will tell.
+func (db *DB) room() int64 {
 	free, err := FreeDisk(db.dir)
-	return err == nil && free < db.opt.MinFree
+	if db.opt.MinFree < 0 || err != nil {
+		return math.MaxInt64
+	}
+	return free - db.opt.MinFree
 }
 
 // Size is the number of octets that the store's files hold.

@@ -60,18 +60,18 @@ type Ticket struct {
 	Type    string   `json:"type"`    // incident, opportunity, project or the desk's own
 	Mailbox string   `json:"mailbox"` // key of the mailbox that answers
 	// Linked are further mailboxes that the same mail was sent to.
-	Linked       []string          `json:"linked,omitempty"`
+	Linked       []string          `json:"linked"`
 	Subject      string            `json:"subject"`
 	Status       Status            `json:"status"`
 	Priority     string            `json:"priority"`
 	Requester    address.Mailbox   `json:"requester"`
 	Assignee     address.Address   `json:"assignee"`
 	Supplier     address.Address   `json:"supplier"`
-	SupplierRef  string            `json:"supplier_reference,omitempty"`
-	Followers    []address.Mailbox `json:"followers,omitempty"`
-	Fields       map[string]string `json:"fields,omitempty"`
-	Labels       []string          `json:"tags,omitempty"`
-	Marks        []string          `json:"marks,omitempty"` // why a person should look twice, such as "unverified sender"
+	SupplierRef  string            `json:"supplier_reference"`
+	Followers    []address.Mailbox `json:"followers"`
+	Fields       map[string]string `json:"fields"`
+	Labels       []string          `json:"tags"`
+	Marks        []string          `json:"marks"` // why a person should look twice, such as "unverified sender"
 	Candidate    TicketID          `json:"candidate,omitempty"`
 	Created      time.Time         `json:"created"`
 	Updated      time.Time         `json:"updated"`

@@ -54,9 +54,13 @@ func Open(cfg *config.Config, log zerolog.Logger) (*App, error) {
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
+	minFree := int64(cfg.Limits.MinFreeDisk)
+	if minFree == 0 {
+		minFree = -1 // to the store, 0 is its default
+	}
 	var err error
 	a.store, err = ticketstore.Open(cfg.DataDir, ticketstore.Options{
-		MinFree: int64(cfg.Limits.MinFreeDisk),
+		MinFree: minFree,
 		OnFail: func(err error) {
 			select {
 			case a.failed <- err:
