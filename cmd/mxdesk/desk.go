@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 
 	"mxdesk/internal/api"
@@ -37,7 +38,7 @@ func (e *env) config() (*config.Config, error) {
 // logger logs to stderr: for people on a terminal, as JSON otherwise.
 func (e *env) logger(level string) zerolog.Logger {
 	w := e.stderr
-	if f, ok := w.(*os.File); ok && isTerminal(f) {
+	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05"}
 	}
 	l, err := zerolog.ParseLevel(level)
@@ -47,9 +48,16 @@ func (e *env) logger(level string) zerolog.Logger {
 	return zerolog.New(w).Level(l).With().Timestamp().Logger()
 }
 
-func isTerminal(f *os.File) bool {
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
+// open opens a file, or standard input for "" and "-". Who is at a terminal is
+// told that the command waits for them.
+func (e *env) open(name string) (io.ReadCloser, error) {
+	if name != "" && name != "-" {
+		return os.Open(name)
+	}
+	if f, ok := e.stdin.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		fmt.Fprintln(e.stderr, "Reading from the terminal; end with Ctrl-D on a line of its own.")
+	}
+	return io.NopCloser(e.stdin), nil
 }
 
 // withDesk runs fn with a client: of the running server, or of this process

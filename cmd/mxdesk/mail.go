@@ -42,15 +42,11 @@ func (f *envelopeFlags) query() url.Values {
 
 // readMail reads a file, or stdin for "" and "-".
 func (e *env) readMail(name string) ([]byte, error) {
-	in := e.stdin
-	if name != "" && name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
+	in, err := e.open(name)
+	if err != nil {
+		return nil, err
 	}
+	defer in.Close()
 	raw, err := io.ReadAll(io.LimitReader(in, maxMail+1))
 	if err == nil && len(raw) > maxMail {
 		err = fmt.Errorf("the mail is over %d MiB", maxMail>>20)

@@ -35,8 +35,8 @@ const (
 
 // cli is the command line: a noun, then a verb.
 type cli struct {
-	Config string `help:"Configuration file; none: a desk on loopback." type:"path" placeholder:"FILE" env:"MXDESK_CONFIG"`
-	Data   string `help:"Data folder, instead of the configuration's." type:"path" placeholder:"DIR"`
+	Config string `help:"Configuration file; none: a desk on loopback." placeholder:"FILE" env:"MXDESK_CONFIG"`
+	Data   string `help:"Data folder, instead of the configuration's." placeholder:"DIR"`
 	Output string `short:"o" help:"text, or json where a command prints data." enum:"text,json" default:"text" placeholder:"FORMAT"`
 
 	Serve    serveCmd    `cmd:"" help:"Run the mail server."`

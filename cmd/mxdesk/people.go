@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 
@@ -82,15 +81,11 @@ type contactImportCmd struct {
 
 // Run adds line by line and reports every line that could not be added.
 func (c *contactImportCmd) Run(e *env) error {
-	in := e.stdin
-	if c.File != "-" {
-		f, err := os.Open(c.File)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		in = f
+	in, err := e.open(c.File)
+	if err != nil {
+		return err
 	}
+	defer in.Close()
 	text := bufio.NewReader(in)
 	if mark, _ := text.Peek(3); string(mark) == "\ufeff" {
 		text.Discard(3) // spreadsheets put a byte order mark in front

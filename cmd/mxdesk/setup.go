@@ -93,13 +93,14 @@ func (c *tagCheckCmd) Run(e *env) error {
 
 // against checks a pair beside those of the configuration.
 func against(cfg *config.Config, pair tag.Pair) (reasons []string) {
-	named := []tag.Named{{Name: "this pair", Pair: pair}}
+	var named []tag.Named
 	for _, m := range cfg.Mailboxes() {
 		named = append(named, tag.Named{Name: "mailbox " + m.Key, Pair: m.Tag()})
 		for _, p := range m.RetiredPairs() {
 			named = append(named, tag.Named{Name: "mailbox " + m.Key + ", retired", Pair: p})
 		}
 	}
+	named = append(named, tag.Named{Name: "this pair", Pair: pair}) // last: problems name the earlier one
 	for _, p := range tag.CheckAll(named) {
 		reasons = append(reasons, p.Text)
 	}

@@ -59,15 +59,11 @@ func (f *textFlags) read(e *env) (string, error) {
 	if f.Text != "" {
 		return f.Text, nil
 	}
-	in := e.stdin
-	if f.File != "" && f.File != "-" {
-		file, err := os.Open(f.File)
-		if err != nil {
-			return "", err
-		}
-		defer file.Close()
-		in = file
+	in, err := e.open(f.File)
+	if err != nil {
+		return "", err
 	}
+	defer in.Close()
 	raw, err := io.ReadAll(io.LimitReader(in, 1<<20))
 	return strings.ReplaceAll(string(raw), "\r\n", "\n"), err
 }

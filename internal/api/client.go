@@ -40,7 +40,7 @@ func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}()
 	<-w.ready
 	return &http.Response{
-		StatusCode: w.status, Status: http.StatusText(w.status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		StatusCode: w.status, Status: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: w.header, Body: pr, ContentLength: -1, Request: r,
 	}, nil
 }

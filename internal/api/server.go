@@ -116,6 +116,7 @@ func writeError(w http.ResponseWriter, err error) {
 		e.Kind, status = "conflict", http.StatusConflict
 	case errors.Is(err, desk.ErrInvalid):
 		e.Kind, status = "invalid", http.StatusBadRequest
+		e.Text = strings.TrimPrefix(e.Text, desk.ErrInvalid.Error()+": ")
 	case errors.Is(err, ticketstore.ErrFull), errors.Is(err, ticketstore.ErrClosed), errors.Is(err, ticketstore.ErrFailed):
 		e.Kind, status = "transient", http.StatusServiceUnavailable
 	}

@@ -41,7 +41,7 @@ func (s *server) listTickets(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		for _, t := range page {
-			if err := out.add(Ticket{Ticket: t, Tag: s.Desk.Tag(&t)}); err != nil {
+			if err := out.add(s.ticketOf(t)); err != nil {
 				return err
 			}
 			after = t.ID
@@ -53,6 +53,16 @@ func (s *server) listTickets(w http.ResponseWriter, r *http.Request) error {
 }
 
 const pageSize = 500
+
+// ticketOf is a stored ticket as the API shows it: lists and maps are empty, not
+// missing.
+func (s *server) ticketOf(t ticketstore.Ticket) Ticket {
+	t.Linked, t.Followers, t.Labels, t.Marks = list(t.Linked), list(t.Followers), list(t.Labels), list(t.Marks)
+	if t.Fields == nil {
+		t.Fields = map[string]string{}
+	}
+	return Ticket{Ticket: t, Tag: s.Desk.Tag(&t)}
+}
 
 func portion(limit, have int) int {
 	if limit == 0 {
@@ -92,10 +102,11 @@ func (s *server) showTicket(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) ticket(r *http.Request, id ticketstore.TicketID) (t Ticket, err error) {
 	err = s.view(r, func(v ticketstore.View) error {
-		if t.Ticket, err = v.Ticket(id); err != nil {
+		stored, err := v.Ticket(id)
+		if err != nil {
 			return err
 		}
-		t.Tag = s.Desk.Tag(&t.Ticket)
+		t = s.ticketOf(stored)
 		sent := map[uint32][]Delivery{}
 		for it, err := range v.ItemsOf(id) {
 			if err != nil {

@@ -192,7 +192,7 @@ func (w *work) again(m *mail) (Receipt, bool, error) {
 	if len(fresh) == 0 || seen.Ticket == 0 {
 		return rcpt, true, nil
 	}
-	t, err := w.view.Ticket(seen.Ticket)
+	t, err := router.Followed(seen.Ticket, w.view)
 	if err != nil {
 		return Receipt{}, false, err
 	}

@@ -52,7 +52,7 @@ func (d *Desk) Reply(ctx context.Context, r Reply) (Sent, error) {
 			return err
 		}
 		if t.MergedInto != 0 {
-			return fmt.Errorf("%w: ticket %s was merged into %s; answer there", ErrInvalid, t.ID, t.MergedInto)
+			return mergedError(&t)
 		}
 		actor, err := d.actor(w.view, r.As, t.Mailbox)
 		if err != nil {

@@ -78,6 +78,9 @@ func (d *Desk) change(ctx context.Context, id ticketstore.TicketID, as address.A
 		if err != nil {
 			return err
 		}
+		if t.MergedInto != 0 {
+			return mergedError(&t)
+		}
 		actor, err := d.actor(w.view, as, t.Mailbox)
 		if err != nil {
 			return err
@@ -93,6 +96,11 @@ func (d *Desk) change(ctx context.Context, id ticketstore.TicketID, as address.A
 		w.save(&t)
 		return nil
 	})
+}
+
+// mergedError sends who works on a merged ticket to the one that goes on.
+func mergedError(t *ticketstore.Ticket) error {
+	return fmt.Errorf("%w: ticket %s was merged into %s; go on there", ErrInvalid, t.ID, t.MergedInto)
 }
 
 // Note adds an internal note, which never leaves the desk.

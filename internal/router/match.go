@@ -140,7 +140,7 @@ type weighed struct {
 // false when there is no such ticket.
 func (r *Rules) weigh(c candidate, s *sender, look Lookup) (weighed, bool, error) {
 	w := weighed{candidate: c}
-	t, err := followed(c.id, look)
+	t, err := Followed(c.id, look)
 	if errors.Is(err, ticketstore.ErrNotFound) {
 		return w, false, nil
 	}
@@ -172,8 +172,8 @@ func (w *weighed) answersSupplierMail() bool {
 	return w.who.Token == TokenOwn && w.claim.Audience == ticketstore.AudienceSupplier && !w.claim.Agent
 }
 
-// followed reads a ticket and goes where it was merged into.
-func followed(id ticketstore.TicketID, look Lookup) (ticketstore.Ticket, error) {
+// Followed reads a ticket and goes where it was merged into.
+func Followed(id ticketstore.TicketID, look Lookup) (ticketstore.Ticket, error) {
 	var seen []ticketstore.TicketID
 	for !slices.Contains(seen, id) {
 		t, err := look.Ticket(id)
