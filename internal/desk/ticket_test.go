@@ -61,8 +61,11 @@ func TestChangeSaysWhatItDid(t *testing.T) {
 		set  Set
 		text string
 	}{
-		{"several", Set{Subject: "New\n subject", Priority: "high", SupplierRef: &ref, Supplier: &supplier},
-			"subject: Printer → New subject\npriority: normal → high\nsupplier's reference: none → R-1\nsupplier: " + sam},
+		{
+			"several",
+			Set{Subject: "New\n subject", Priority: "high", SupplierRef: &ref, Supplier: &supplier},
+			"subject: Printer → New subject\npriority: normal → high\nsupplier's reference: none → R-1\nsupplier: " + sam,
+		},
 		{"fields", Set{Fields: map[string]string{"b": "2", "a": "1"}}, "a: 1\nb: 2"},
 		{"field removed", Set{Fields: map[string]string{"b": ""}}, "b: removed"},
 		{"reference removed", Set{SupplierRef: &none}, "supplier's reference: R-1 → none"},
