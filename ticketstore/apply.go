@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -206,6 +207,12 @@ func (a *applier) putTickets(c *Change) error {
 	return nil
 }
 
+// A Message-ID's entry is a run of references, ticket and action, oldest first.
+const (
+	refSize   = 12
+	maxSameID = 8
+)
+
 func messageKey(id string) []byte {
 	sum := sha256.Sum256([]byte(id))
 	return sum[:16]
@@ -240,11 +247,14 @@ func (a *applier) putMessages(c *Change) error {
 		return err
 	}
 	for _, m := range c.MessageIDs {
+		// A Message-ID is its sender's to choose, also that of somebody else's
+		// mail: all tickets are kept, up to a bound, and trust decides.
 		key := messageKey(m.MessageID)
-		if b.Get(key) != nil {
-			continue // the first mail with an ID keeps it
+		refs := b.Get(key)
+		if len(refs) >= maxSameID*refSize {
+			continue
 		}
-		if err := b.Put(key, actionKey(m.Ticket, m.Action)); err != nil {
+		if err := b.Put(key, append(slices.Clone(refs), actionKey(m.Ticket, m.Action)...)); err != nil {
 			return err
 		}
 	}

@@ -231,8 +231,10 @@ func (c *checker) indexes(context.Context) error {
 	months := c.view.tx.Bucket(bMessages)
 	return months.ForEach(func(m, _ []byte) error {
 		return months.Bucket(m).ForEach(func(_, ref []byte) error {
-			if len(ref) != 12 || c.view.tx.Bucket(bActions).Get(ref) == nil {
-				c.addf("a Message-ID of %s points to an action that is not there", m)
+			for r := range slices.Chunk(ref, refSize) {
+				if c.view.tx.Bucket(bActions).Get(r) == nil {
+					c.addf("a Message-ID of %s points to an action that is not there", m)
+				}
 			}
 			return nil
 		})

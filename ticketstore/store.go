@@ -25,6 +25,8 @@ var (
 	// ErrFailed: a commit met an I/O error, so what is on disk is unknown. The
 	// store takes no more changes; the process must end and start again.
 	ErrFailed = errors.New("the store failed while writing")
+	// ErrDamaged: a record is not what was stored. "store check" says which are.
+	ErrDamaged = errors.New("a stored mail is damaged")
 	// ErrSchema: the file was written by a newer mxdesk.
 	ErrSchema = errors.New("the store was written by a newer version of mxdesk")
 )
@@ -55,9 +57,10 @@ type View interface {
 	Action(TicketID, uint32) (Action, error)
 	// Actions yields a ticket's actions, oldest first.
 	Actions(TicketID) iter.Seq2[Action, error]
-	// TicketByMessageID finds the ticket in which a mail with this foreign
-	// Message-ID (without angle brackets) was filed.
-	TicketByMessageID(string) (TicketID, error)
+	// TicketsByMessageID finds the tickets in which mails with this foreign
+	// Message-ID (without angle brackets) were filed, oldest first. Honest
+	// senders give each mail an ID of its own; others copy one.
+	TicketsByMessageID(string) ([]TicketID, error)
 	// Seen finds what became of a mail with this key in the last 7 days.
 	Seen(MailKey) (Seen, error)
 	Contact(ContactID) (Contact, error)
@@ -78,7 +81,8 @@ type View interface {
 	Held(HeldID) (HeldMail, error)
 	// HeldMails yields held mails, newest first, those decided on too.
 	HeldMails() iter.Seq2[HeldMail, error]
-	// Content opens a record. It stays readable after the View has ended.
+	// Content opens a record whose checksum is right; ErrDamaged otherwise. It
+	// stays readable after the View has ended.
 	Content(RecordID) (Content, error)
 	// Mailboxes yields the keys of all mailboxes that have ever had a ticket, each
 	// with its first one.

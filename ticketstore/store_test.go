@@ -160,6 +160,10 @@ func TestCheckFindsDamage(t *testing.T) {
 		if rep, err := db.Check(t.Context()); err != nil || len(rep.Problems) == 0 {
 			t.Errorf("one bit changed at %d is not found: %+v, %v", at, rep, err)
 		}
+		err := db.View(t.Context(), func(v ticketstore.View) error { _, err := v.Content(1); return err })
+		if !errors.Is(err, ticketstore.ErrDamaged) {
+			t.Errorf("one bit changed at %d is read as good: %v", at, err)
+		}
 	}
 	if err := os.WriteFile(seg, good, 0o600); err != nil {
 		t.Fatal(err)

@@ -106,16 +106,19 @@ func (v *view) Actions(id TicketID) iter.Seq2[Action, error] {
 	}
 }
 
-func (v *view) TicketByMessageID(id string) (TicketID, error) {
+func (v *view) TicketsByMessageID(id string) ([]TicketID, error) {
 	key := messageKey(id)
+	var list []TicketID
 	months := v.tx.Bucket(bMessages)
 	c := months.Cursor()
-	for m, _ := c.Last(); m != nil; m, _ = c.Prev() {
-		if ref := months.Bucket(m).Get(key); len(ref) == 12 {
-			return TicketID(binary.BigEndian.Uint64(ref)), nil
+	for m, _ := c.First(); m != nil; m, _ = c.Next() {
+		for ref := range slices.Chunk(months.Bucket(m).Get(key), refSize) {
+			if t := TicketID(binary.BigEndian.Uint64(ref)); !slices.Contains(list, t) {
+				list = append(list, t)
+			}
 		}
 	}
-	return 0, ErrNotFound
+	return list, nil
 }
 
 func (v *view) Seen(key MailKey) (Seen, error) {
@@ -223,6 +226,9 @@ func (v *view) Content(id RecordID) (Content, error) {
 	p, err := v.place(id)
 	if err != nil {
 		return nil, err
+	}
+	if err := v.segments.verify(id, p); err != nil {
+		return nil, fmt.Errorf("%w: record %d in segment %d: %w", ErrDamaged, id, p.segment, err)
 	}
 	return v.segments.content(p)
 }

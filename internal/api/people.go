@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mxdesk/internal/address"
+	"mxdesk/internal/message"
 	"mxdesk/ticketstore"
 )
 
@@ -173,11 +174,12 @@ func (s *server) held(r *http.Request) (ticketstore.HeldMail, ticketstore.Conten
 }
 
 func (s *server) showHeld(w http.ResponseWriter, r *http.Request) error {
-	h, _, err := s.held(r)
+	h, c, err := s.held(r)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, h)
+	lim := message.Limits{SkipHTML: true}
+	return writeJSON(w, Held{HeldMail: h, Text: message.Read(c, message.ReadHeader(c, lim), lim).Text})
 }
 
 func (s *server) rawHeld(w http.ResponseWriter, r *http.Request) error {

@@ -126,6 +126,12 @@ type Set struct {
 	Unfollow    []address.Address `json:"unfollow"`
 }
 
+// Held is a held mail with its readable text, for who decides on it.
+type Held struct {
+	ticketstore.HeldMail
+	Text string `json:"text"`
+}
+
 // By names who decides on a held mail.
 type By struct {
 	As address.Address `json:"as"`

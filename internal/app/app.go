@@ -54,6 +54,10 @@ func Open(cfg *config.Config, log zerolog.Logger) (*App, error) {
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
+	// A folder made by somebody else may be open to others; the mails are not.
+	if err := os.Chmod(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("closing the data folder to others: %w", err)
+	}
 	minFree := int64(cfg.Limits.MinFreeDisk)
 	if minFree == 0 {
 		minFree = -1 // to the store, 0 is its default
@@ -85,7 +89,7 @@ func (a *App) Client() *api.Client { return api.InProcess(a.api) }
 
 // build puts the parts together, from the store outwards.
 func (a *App) build() error {
-	keys, err := token.Load(filepath.Join(a.cfg.DataDir, "keys.json"))
+	keys, err := a.keys()
 	if err != nil {
 		return err
 	}
@@ -117,6 +121,24 @@ func (a *App) build() error {
 		DefaultRecipient: a.cfg.Mailboxes()[0].AddressList()[0],
 	})
 	return nil
+}
+
+// keys loads the signing keys. Where tickets are and no keys, they were lost:
+// new ones made in silence would turn every answer to a signed address away.
+func (a *App) keys() (*token.Keyring, error) {
+	path := filepath.Join(a.cfg.DataDir, "keys.json")
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		err := a.store.View(context.Background(), func(v ticketstore.View) error {
+			for range v.Mailboxes() {
+				return fmt.Errorf("%w: %s is missing, but there are tickets; restore it from a backup. If it is lost for good, make an empty file of that name: new keys are made, and signed addresses in mail already sent no longer count", ErrConfig, path)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return token.Load(path)
 }
 
 // checkMailboxes refuses a configuration that has lost a mailbox with tickets:

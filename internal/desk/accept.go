@@ -149,6 +149,7 @@ func (w *work) accept(m *mail) (Receipt, error) {
 		return Receipt{}, &Refusal{Code: r.Code, Enhanced: r.Enhanced, Text: r.Text}
 	}
 	if dec.Acts != nil && m.released == nil {
+		// What is held is released to the ticket, not to the customer: see relay.
 		if why := unsendable(m); why != "" {
 			dec.Outcome, dec.HoldReason, dec.Quiet = router.OutcomeHeld, why, true
 			m.decision = dec

@@ -123,7 +123,7 @@ func (d *Desk) actor(v ticketstore.View, as address.Address, mailbox string) (ti
 			}
 		}
 	}
-	return ticketstore.Actor{}, fmt.Errorf("%w: %s is not an agent of mailbox %s; add one with: mxdesk contact add --kind agent", ErrInvalid, as, mailbox)
+	return ticketstore.Actor{}, fmt.Errorf("%w: %s is not an agent of mailbox %s; add one with: mxdesk contact add %s --kind agent", ErrInvalid, as, mailbox, as)
 }
 
 func (d *Desk) boxName(key string) string {

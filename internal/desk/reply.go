@@ -42,8 +42,15 @@ func (d *Desk) Reply(ctx context.Context, r Reply) (Sent, error) {
 	if strings.TrimSpace(r.Text) == "" && len(r.Files) == 0 {
 		return Sent{}, fmt.Errorf("%w: the answer has no text", ErrInvalid)
 	}
-	if r.Template != "" && !slices.Contains(templates.Events(), r.Template) {
-		return Sent{}, fmt.Errorf("%w: there is no template %q; there are %s", ErrInvalid, r.Template, strings.Join(templates.Events(), ", "))
+	fit := []string{templates.AgentReply, templates.Acknowledgement}
+	if r.ToSupplier {
+		fit = []string{templates.SupplierRequest}
+	}
+	if r.Template != "" && !slices.Contains(fit, r.Template) {
+		return Sent{}, fmt.Errorf("%w: template %q does not fit: use %s", ErrInvalid, r.Template, strings.Join(fit, " or "))
+	}
+	if !r.ToSupplier && !r.Supplier.IsZero() {
+		return Sent{}, fmt.Errorf("%w: a supplier is named, but the answer is for the user", ErrInvalid)
 	}
 	var sent Sent
 	err := d.update(ctx, time.Now(), func(w *work) error {
@@ -60,7 +67,12 @@ func (d *Desk) Reply(ctx context.Context, r Reply) (Sent, error) {
 		}
 		w.touch(&t)
 		if !r.Supplier.IsZero() {
-			t.Supplier = r.Supplier
+			if err := w.setSupplier(&t, r.Supplier); err != nil {
+				return err
+			}
+		}
+		if err := w.mayFollow(&t, r.Cc); err != nil {
+			return err
 		}
 		w.follow(&t, r.Cc)
 		audience := ticketstore.AudienceUser
@@ -120,8 +132,46 @@ func (w *work) answer(t *ticketstore.Ticket, a *ticketstore.Action, audience tic
 	if template != "" {
 		o.template = template
 	}
-	w.quote(&o.data, t, a.Seq, func(x *ticketstore.Action) bool { return x.Visibility == a.Visibility })
+	if a.Actor.Kind == ticketstore.ActorDesk {
+		o.data.Author.Name = "" // the desk signs by its own name anyway
+	}
+	w.quote(&o.data, t, a.Seq, func(x *ticketstore.Action) bool {
+		return x.Visibility == a.Visibility && (audience != ticketstore.AudienceSupplier || x.Actor.Address.Equal(t.Supplier))
+	})
 	return w.send(t, a, o)
+}
+
+// setSupplier makes somebody the ticket's supplier. A party of the user's branch
+// cannot be one: the two must not read each other's.
+func (w *work) setSupplier(t *ticketstore.Ticket, a address.Address) error {
+	switch {
+	case w.d.rules.Ours(a):
+		return fmt.Errorf("%w: %s is an address of the desk itself and cannot be the supplier", ErrInvalid, a)
+	case w.isAgent(t, a):
+		return fmt.Errorf("%w: %s is an agent and cannot be the supplier", ErrInvalid, a)
+	case a.Equal(t.Requester.Address):
+		return fmt.Errorf("%w: %s is the ticket's requester and cannot be its supplier", ErrInvalid, a)
+	case contains(t.Followers, a):
+		return fmt.Errorf("%w: %s follows the ticket and gets what its user gets; take that back first with: mxdesk ticket set %d --unfollow %s", ErrInvalid, a, uint64(t.ID), a)
+	}
+	t.Supplier = a
+	return nil
+}
+
+// mayFollow refuses people who cannot be followers of a ticket, so that nobody
+// believes they were told.
+func (w *work) mayFollow(t *ticketstore.Ticket, people []address.Mailbox) error {
+	for _, p := range people {
+		switch {
+		case w.d.rules.Ours(p.Address):
+			return fmt.Errorf("%w: %s is an address of the desk itself and cannot follow a ticket", ErrInvalid, p.Address)
+		case w.isAgent(t, p.Address):
+			return fmt.Errorf("%w: %s is an agent: assign the ticket to them or write a note", ErrInvalid, p.Address)
+		case p.Address.Equal(t.Supplier):
+			return fmt.Errorf("%w: %s is the ticket's supplier and must not get what its user gets", ErrInvalid, p.Address)
+		}
+	}
+	return nil
 }
 
 func (w *work) contactName(a address.Address) string {
@@ -143,10 +193,10 @@ func unsendable(m *mail) string {
 		return "an attachment of the agent's mail cannot be read: " + m.fileErr.Error()
 	case !m.Message.HasMarker && m.Message.Inline:
 		return "the agent's own words stand between quoted lines and cannot be told apart from them"
-	case !m.Message.HasMarker && m.Message.Forwarded != nil:
+	case !m.Message.HasMarker && m.Message.PassedOn:
 		return "the agent passes on somebody else's mail, and what of it is for whom cannot be told"
-	case strings.Contains(text, "##-"):
-		return "the agent's mail holds parts of our notification that cannot be told apart"
+	case message.LooksQuoted(text) || strings.Contains(text, "##-"):
+		return "the agent's mail quotes others in a way that cannot be told apart from the agent's own words"
 	case text == "" && len(m.files) == 0:
 		return "the agent's mail has no text of its own"
 	}
@@ -166,6 +216,10 @@ func agentText(m *message.Message) string {
 // relay sends an agent's mail on to the party that it answers.
 func (w *work) relay(t *ticketstore.Ticket, a *ticketstore.Action, m *mail, dec *router.Decision) error {
 	audience := dec.Acts.Audience
+	if why := unsendable(m); why != "" { // else it would be held: a person has released it
+		audience = ticketstore.AudienceAgent
+		a.Trace = append(a.Trace, "released, but "+why+": answer with mxdesk ticket reply")
+	}
 	if audience == "" {
 		audience = w.lastTold(t, dec.Who.Address)
 		a.Trace = append(a.Trace, "the mail does not say whom it answers: taken from the last notification to this agent: "+or(string(audience), "none"))

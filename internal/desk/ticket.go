@@ -35,6 +35,8 @@ func (d *Desk) Open(ctx context.Context, n NewTicket) (ticketstore.TicketID, err
 		return 0, fmt.Errorf("%w: the ticket has no subject", ErrInvalid)
 	case n.Requester.Address.IsZero():
 		return 0, fmt.Errorf("%w: the ticket has no requester", ErrInvalid)
+	case d.rules.Ours(n.Requester.Address):
+		return 0, fmt.Errorf("%w: the requester is an address of the desk itself", ErrInvalid)
 	case n.Priority != "" && !slices.Contains(ticketstore.Priorities, n.Priority):
 		return 0, fmt.Errorf("%w: %q is not a priority: use %s", ErrInvalid, n.Priority, strings.Join(ticketstore.Priorities, ", "))
 	}
@@ -168,12 +170,19 @@ func (d *Desk) Change(ctx context.Context, id ticketstore.TicketID, as address.A
 			t.SupplierRef = *s.SupplierRef
 		}
 		if s.Supplier != nil {
-			t.Supplier = *s.Supplier
+			if s.Supplier.IsZero() {
+				t.Supplier = address.Address{}
+			} else if err := w.setSupplier(t, *s.Supplier); err != nil {
+				return "", "", err
+			}
 			said = append(said, "supplier: "+or(t.Supplier.String(), "none"))
 		}
 		said = append(said, setFields(t, s.Fields)...)
 		before := len(t.Followers)
 		t.Followers = slices.DeleteFunc(t.Followers, func(f address.Mailbox) bool { return slices.ContainsFunc(s.Unfollow, f.Address.Equal) })
+		if err := w.mayFollow(t, s.Follow); err != nil {
+			return "", "", err
+		}
 		w.follow(t, s.Follow)
 		if len(t.Followers) != before || len(s.Follow)+len(s.Unfollow) > 0 {
 			said = append(said, fmt.Sprintf("followers: %d", len(t.Followers)))

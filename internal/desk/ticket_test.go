@@ -16,10 +16,13 @@ func TestReplyGoesToAllWhoFollow(t *testing.T) {
 	n := len(h.items())
 	sent, err := h.Reply(context.Background(), Reply{
 		Ticket: 1, As: at(abe), Text: "Use water.", Status: ticketstore.StatusSolved,
-		// Of these only Ben becomes a follower.
-		Cc: []address.Mailbox{mailbox("", ben), mailbox("", ann), mailbox("", ada), mailbox("", support), mailbox("", "support+x@desk.example")},
+		Cc: []address.Mailbox{mailbox("", ben), mailbox("", ann)}, // Ann is the requester anyway
 	})
 	h.must(err)
+	for _, no := range []string{ada, support, "support+x@desk.example"} {
+		_, err := h.Reply(context.Background(), Reply{Ticket: 1, Text: "x", Cc: []address.Mailbox{mailbox("", no)}})
+		wantInvalid(t, err, no)
+	}
 	if diff := cmp.Diff([]string{"agent-reply " + ann, "agent-reply " + ben}, sentTo(h.since(n))); diff != "" || len(sent.Items) != 2 || sent.Action != 2 {
 		t.Errorf("%+v, mails:\n%s", sent, diff)
 	}
@@ -42,6 +45,14 @@ func TestReplyToTheSupplierLeavesTheUserOut(t *testing.T) {
 	h.must(h.Change(context.Background(), 1, address.Address{}, Set{Follow: []address.Mailbox{mailbox("", ben)}}))
 	_, err := h.Reply(context.Background(), Reply{Ticket: 1, Text: "x", ToSupplier: true})
 	wantInvalid(t, err, "no supplier")
+	for _, no := range []string{ann, ben, ada, support} {
+		_, err := h.Reply(context.Background(), Reply{Ticket: 1, Text: "x", ToSupplier: true, Supplier: at(no)})
+		wantInvalid(t, err, no)
+		supplier := at(no)
+		wantInvalid(t, h.Change(context.Background(), 1, address.Address{}, Set{Supplier: &supplier}), no)
+	}
+	_, err = h.Reply(context.Background(), Reply{Ticket: 1, Text: "x", Supplier: at(sam)})
+	wantInvalid(t, err, "the answer is for the user")
 	n := len(h.items())
 	_, err = h.Reply(context.Background(), Reply{Ticket: 1, Text: "x", ToSupplier: true, Supplier: at(sam)})
 	h.must(err)

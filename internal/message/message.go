@@ -99,6 +99,9 @@ type Message struct {
 	// Above is the text above our reply marker, when HasMarker.
 	Above     string
 	HasMarker bool
+	// PassedOn reports that another mail is passed on by hand in the text, whether
+	// or not its header could be read into Forwarded.
+	PassedOn bool
 	// Inline reports that the sender's own lines stand between quoted ones, so
 	// that Fresh cannot be told apart from what others wrote.
 	Inline bool

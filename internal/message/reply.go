@@ -1,6 +1,9 @@
 package message
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // ReadText splits the readable text of a reply into what is new, what is
 // quoted and the signature. Every line of text is in exactly one of the three;
@@ -18,13 +21,13 @@ func ReadText(text string) (fresh, quoted, signature string, inline bool) {
 func (m *Message) split() {
 	s := splitText(m.Text, isForward(m.Subject))
 	m.Fresh, m.Quoted, m.Signature, m.Inline = s.fresh, s.quoted, s.signature, s.inline
-	m.Above, m.HasMarker, m.Forwarded = s.above, s.marker, s.forwarded
+	m.Above, m.HasMarker, m.Forwarded, m.PassedOn = s.above, s.marker, s.forwarded, s.passedOn
 }
 
 // replySplit is a text taken apart.
 type replySplit struct {
 	fresh, quoted, signature, above string
-	inline, marker                  bool
+	inline, marker, passedOn        bool
 	forwarded                       *Forwarded
 }
 
@@ -66,7 +69,7 @@ func splitText(text string, forward bool) replySplit {
 		r.inline = s.answersBelow(at)
 	}
 	s.scan()
-	if s.passed >= 0 {
+	if r.passedOn = s.passed >= 0; r.passedOn {
 		r.forwarded = s.forwarded(s.passed)
 	}
 	s.signatures()
@@ -92,6 +95,31 @@ func joinLines(lines []string) string {
 		lines = lines[:len(lines)-1]
 	}
 	return strings.Join(lines, "\n")
+}
+
+// LooksQuoted reports whether a text that was found to be somebody's own still
+// has a line that others' words usually come behind: a mark of quotation, a
+// separator, or the end of an attribution. It errs towards yes: it is for who
+// must not pass on a word that is not the sender's.
+func LooksQuoted(text string) bool {
+	for line := range strings.SplitSeq(text, "\n") {
+		t := strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(t, ">") || strings.HasPrefix(t, "|"),
+			isSeparator(line, originalWords), isSeparator(line, forwardWords),
+			strings.HasSuffix(t, ":") && mentions(strings.ToLower(t), verbs):
+			return true
+		}
+	}
+	return false
+}
+
+// mentions reports whether one of the words stands in s.
+func mentions(s string, words []string) bool {
+	return slices.ContainsFunc(words, func(w string) bool {
+		i := strings.Index(s, w)
+		return i >= 0 && wordAt(s, i)
+	})
 }
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }

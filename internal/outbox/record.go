@@ -33,7 +33,7 @@ func (l *loop) record(it ticketstore.OutboxItem, o outcome) {
 			break
 		}
 	}
-	l.cfg.Log.Error().Err(err).Str("event", EventUnrecorded).Uint64("item", uint64(it.ID)).Str("ticket", it.Ticket.String()).
+	l.cfg.Log.Error().Err(err).Str("event", EventUnrecorded).Uint64("item", uint64(it.ID)).Uint64("ticket", uint64(it.Ticket)).
 		Bool("delivered", o.delivered).Str("host", o.host).Str("reply", o.reply).Msg("delivery not recorded")
 }
 
@@ -175,6 +175,6 @@ func (l *loop) log(it ticketstore.OutboxItem, o outcome) {
 	if it.State.Due() {
 		e = e.Time("next", it.Next)
 	}
-	e.Str("event", event).Uint64("item", uint64(it.ID)).Str("ticket", it.Ticket.String()).Str("to", it.To.String()).
+	e.Str("event", event).Uint64("item", uint64(it.ID)).Uint64("ticket", uint64(it.Ticket)).Str("to", it.To.String()).
 		Int("attempt", len(it.Attempts)).Str("host", o.host).Str("reply", o.reply).Msg(text)
 }

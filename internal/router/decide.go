@@ -124,6 +124,7 @@ func (r *Rules) settle(d *Decision, in *Input, s *sender, best *weighed) {
 			return
 		}
 		d.Ticket = best.ticket
+		d.Match.Reason = "it points to ticket " + best.ticket.ID.String() + ", which its sender may not use"
 		d.hold("it points to ticket " + best.ticket.ID.String() + " and " + whyNotSure(s.auth, d.Who.Kind))
 	}
 }

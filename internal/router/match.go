@@ -39,14 +39,13 @@ func (r *Rules) candidates(in *Input, rcpts []Recipient, look Lookup) ([]candida
 		list = append(list, r.tags(in.Message.Subject, rcpts[0].Mailbox)...)
 	}
 	for _, id := range references(in.Message) {
-		t, err := look.TicketByMessageID(id)
-		if errors.Is(err, ticketstore.ErrNotFound) {
-			continue
-		}
+		tickets, err := look.TicketsByMessageID(id)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, candidate{by: ByStored, what: "answers a mail of this ticket", id: t})
+		for _, t := range tickets {
+			list = append(list, candidate{by: ByStored, what: "answers a mail of this ticket", id: t})
+		}
 	}
 	return list, nil
 }

@@ -168,6 +168,6 @@ func (r *Rules) Pairs() []tag.Pair {
 // Lookup is what the rules ask the store.
 type Lookup interface {
 	Ticket(ticketstore.TicketID) (ticketstore.Ticket, error)
-	TicketByMessageID(string) (ticketstore.TicketID, error)
+	TicketsByMessageID(string) ([]ticketstore.TicketID, error)
 	ContactByAddress(address.Address) (ticketstore.Contact, error)
 }

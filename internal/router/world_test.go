@@ -54,14 +54,11 @@ func (w *world) Ticket(id ticketstore.TicketID) (ticketstore.Ticket, error) {
 	return ticketstore.Ticket{}, fmt.Errorf("ticket %s: %w", id, ticketstore.ErrNotFound)
 }
 
-func (w *world) TicketByMessageID(id string) (ticketstore.TicketID, error) {
-	if w.err != nil {
-		return 0, w.err
+func (w *world) TicketsByMessageID(id string) ([]ticketstore.TicketID, error) {
+	if t, ok := w.messages[id]; ok && w.err == nil {
+		return []ticketstore.TicketID{t}, nil
 	}
-	if t, ok := w.messages[id]; ok {
-		return t, nil
-	}
-	return 0, ticketstore.ErrNotFound
+	return nil, w.err
 }
 
 func (w *world) ContactByAddress(a address.Address) (ticketstore.Contact, error) {

@@ -224,14 +224,20 @@ func messageIDs(t *testing.T, s ticketstore.Store) {
 			return c, nil
 		})
 	}
+	mustUpdate(t, s, func(v ticketstore.View) (ticketstore.Change, error) {
+		c := open(v, now, "somebody else's", "y")
+		c.MessageIDs = []ticketstore.MessageRef{{MessageID: "m0@example.org", Ticket: c.Tickets[0].ID, Action: 1}}
+		return c, nil
+	})
 	mustView(t, s, func(v ticketstore.View) error {
 		for i := range 2 {
-			if id, err := v.TicketByMessageID(fmt.Sprintf("m%d@example.org", i)); err != nil || id != ticketstore.TicketID(i+1) {
-				t.Errorf("mail %d is in ticket %s, %v", i, id, err)
+			ids, err := v.TicketsByMessageID(fmt.Sprintf("m%d@example.org", i))
+			if diff := cmp.Diff([]ticketstore.TicketID{ticketstore.TicketID(i + 1), 3}[:2-i], ids); diff != "" || err != nil {
+				t.Errorf("mail %d: %v %s", i, err, diff)
 			}
 		}
-		if _, err := v.TicketByMessageID("other@example.org"); !errors.Is(err, ticketstore.ErrNotFound) {
-			t.Errorf("unknown Message-ID: %v", err)
+		if ids, err := v.TicketsByMessageID("other@example.org"); err != nil || len(ids) > 0 {
+			t.Errorf("unknown Message-ID: %v, %v", ids, err)
 		}
 		return nil
 	})
