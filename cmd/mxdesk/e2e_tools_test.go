@@ -1,0 +1,115 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// The end-to-end tests run the program as an operator has it: built, started as
+// a process of its own, spoken to over SMTP and by its command line. They wait
+// for what they see, never for time to pass.
+
+// patience is how long a test waits for something that must come. It is no
+// measure of speed: a test that runs into it hangs.
+const patience = 2 * time.Minute
+
+// pollPause lies between two looks at something that gives no sign when it
+// changes, such as a folder that another program writes to.
+const pollPause = 10 * time.Millisecond
+
+// program builds mxdesk and returns its path. Each test builds its own, in a
+// folder that ends with the test: the compiler's cache makes that a link.
+func program(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "mxdesk")
+	args := []string{"build", "-o", path}
+	if raced() {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
+		t.Fatalf("building mxdesk: %v\n%s", err, out)
+	}
+	return path
+}
+
+// raced reports whether this test was built with the race detector, so that
+// the program is, too.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return false
+	}
+	for _, s := range info.Settings {
+		if s.Key == "-race" && s.Value == "true" {
+			return true
+		}
+	}
+	return false
+}
+
+// need skips the test when one of the tools is not installed.
+func need(t *testing.T, tools ...string) {
+	t.Helper()
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			missing(t, tool+" is not installed")
+		}
+	}
+}
+
+// needRoot skips the test when it is not run by root.
+func needRoot(t *testing.T, why string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		missing(t, "not run by root: "+why)
+	}
+}
+
+// missing skips the test by a named reason. Where the surroundings are promised
+// to be complete (MXDESK_REQUIRE_TOOLS=1) that is a failure: a skip would hide
+// that nothing was tested.
+func missing(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("MXDESK_REQUIRE_TOOLS") == "1" {
+		t.Fatalf("%s, and MXDESK_REQUIRE_TOOLS=1", why)
+	}
+	t.Skip(why)
+}
+
+// envNumber reads a number from the environment.
+func envNumber(t *testing.T, name string, fallback int) int {
+	t.Helper()
+	s := os.Getenv(name)
+	if s == "" {
+		return fallback
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q is not a number from 1", name, s)
+	}
+	return n
+}
+
+// eventually waits until fn says that what it waits for is there.
+func eventually(t *testing.T, what string, fn func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !fn(); time.Sleep(pollPause) {
+		if time.Now().After(end) {
+			t.Fatalf("in vain: waiting until %s", what)
+		}
+	}
+}
+
+// write writes a file and returns its path.
+func write(t *testing.T, path, content string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
