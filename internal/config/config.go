@@ -87,7 +87,7 @@ type Limits struct {
 // TLS names the certificate.
 type TLS struct {
 	CertFile string `toml:"cert_file" doc:"PEM file with the certificate chain."`
-	KeyFile  string `toml:"key_file" doc:"PEM file with the private key."`
+	KeyFile  string `toml:"key_file" doc:"PEM file with the private key; its mode must keep other users from reading it."`
 }
 
 // DNS configures name resolution.

@@ -91,6 +91,35 @@ func TestCertificate(t *testing.T) {
 	}
 }
 
+func TestKeyMode(t *testing.T) {
+	tests := []struct {
+		name string
+		mode os.FileMode
+		want string // part of the problem, or none
+	}{
+		{"owner only", 0o600, ""},
+		{"group can read", 0o640, ""},
+		{"all can read", 0o644, "tls.key_file: every user of this machine can read the key (mode 0644); run chmod 600 "},
+		{"others, not the group", 0o604, "mode 0604"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			writePair(t, dir, "a")
+			cert, key := filepath.Join(dir, "a.crt"), filepath.Join(dir, "a.key")
+			if err := os.Chmod(key, tt.mode); err != nil {
+				t.Fatal(err)
+			}
+			// A certificate is no secret.
+			if err := os.Chmod(cert, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Parse("test.toml", []byte(fmt.Sprintf("[tls]\ncert_file = %q\nkey_file = %q\n", cert, key)+mailboxText))
+			check(t, err, tt.want)
+		})
+	}
+}
+
 // writePair makes a self-signed certificate and its key.
 func writePair(t *testing.T, dir, name string) {
 	t.Helper()

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -125,12 +126,25 @@ func (c *Config) checkTLS(p *problems) {
 		if err2 != nil {
 			p.add("tls.key_file", "%s", err2)
 		}
+		checkKeyMode(p, key, keyPEM)
 		if err1 != nil || err2 != nil {
 			return
 		}
 		if _, err := tls.X509KeyPair(certPEM, keyPEM); err != nil {
 			p.add("tls.cert_file", "no usable pair with key_file: %s", err)
 		}
+	}
+}
+
+// checkKeyMode refuses a key that every user of the machine can read. The group
+// may: that is how a server without root shares a key with what renews it. A
+// file that holds no key is another problem's.
+func checkKeyMode(p *problems, name string, content []byte) {
+	if !bytes.Contains(content, []byte("PRIVATE KEY-----")) {
+		return
+	}
+	if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o004 != 0 {
+		p.add("tls.key_file", "every user of this machine can read the key (mode %04o); run chmod 600 %s", info.Mode().Perm(), name)
 	}
 }
 

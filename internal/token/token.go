@@ -9,6 +9,7 @@
 package token
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -122,15 +123,16 @@ func New() *Keyring {
 
 // Load reads the keyring from a file and makes the file, with mode 0600, when
 // there is none. Losing it makes every token in mail already sent invalid:
-// answers are then matched by their subject alone.
+// answers are then matched by their subject alone. An empty file counts as
+// missing: it is how a person says that the old keys are gone for good.
 func Load(path string) (*Keyring, error) {
 	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the signing keys: %w", err)
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
 		k := New()
 		return k, k.save(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the signing keys: %w", err)
 	}
 	if st, err := os.Stat(path); err != nil || st.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s can be read by others: run chmod 600 on it", path)
@@ -164,7 +166,19 @@ func (k *Keyring) save(path string) error {
 	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return fmt.Errorf("making the signing keys: %w", err)
 	}
-	return os.Rename(tmp.Name(), path)
+	if err := errors.Join(os.Rename(tmp.Name(), path), syncFolder(filepath.Dir(path))); err != nil {
+		return fmt.Errorf("making the signing keys: %w", err)
+	}
+	return nil
+}
+
+// syncFolder makes a new name in a folder outlast a power cut.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // Reply is the detail of a signed reply address, "2139.TOKEN". It uses the

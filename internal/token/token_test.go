@@ -105,6 +105,56 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// An empty file, whatever its mode, is filled with new keys; one with anything
+// else in it is left alone.
+func TestLoadEmpty(t *testing.T) {
+	tests := []struct {
+		name, content string
+		want          string // part of the error, or none
+	}{
+		{"empty", "", ""},
+		{"a line end", "\n", ""},
+		{"zeros, as after a crash", "\x00\x00", "damaged"},
+		{"no keys", `{"keys":[]}`, "holds no key"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "keys.json")
+			mode := os.FileMode(0o600)
+			if tt.want == "" {
+				mode = 0o644 // there is no secret in it yet
+			}
+			if err := os.WriteFile(path, []byte(tt.content), mode); err != nil {
+				t.Fatal(err)
+			}
+			first, err := Load(path)
+			if tt.want != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("got %v, want %q in it", err, tt.want)
+				}
+				if raw, _ := os.ReadFile(path); string(raw) != tt.content {
+					t.Errorf("the file was changed: %q", raw)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			st, err := os.Stat(path)
+			if err != nil || st.Mode().Perm() != 0o600 {
+				t.Errorf("the new file: %v, %v", st.Mode(), err)
+			}
+			second, err := Load(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := second.ParseBounce(first.Bounce(Claim{Ticket: 1, Item: 2})); err != nil {
+				t.Errorf("after a restart: %v", err)
+			}
+		})
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	k := New()
 	f.Add(k.Bounce(Claim{Ticket: 1, Item: 2}))
