@@ -82,7 +82,8 @@ func located(src source, err error) (int, string) {
 	return src.line + n - 1, m[2]
 }
 
-// Sample is data that uses every field, for trying out a template.
+// Sample is data that uses every field, for trying out a template. The marker is
+// the one that mails to agents carry.
 func Sample() Data {
 	return Data{
 		Desk: "Example Support",
@@ -98,7 +99,7 @@ func Sample() Data {
 		QuotedBy:    "Ada Muster",
 		QuotedAt:    "2 March 2026, 09:14",
 		Signature:   "Example Support\nMonday to Friday, 8 to 18",
-		Marker:      "---- answer above this line ----",
+		Marker:      "##- Please type your answer above this line -##",
 		Attachments: []string{"manual.pdf", "photo.jpg"},
 	}
 }

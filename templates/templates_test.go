@@ -79,6 +79,29 @@ func TestBuiltinText(t *testing.T) {
 	}
 }
 
+// A user update tells of the requester only when there is a name.
+func TestUserUpdateNamesTheRequester(t *testing.T) {
+	tests := []struct{ language, label, name, want string }{
+		{"en", "Requester", "Ada Muster", "\nSubject:   Toner\nRequester: Ada Muster\nStatus:    open\n"},
+		{"en", "Requester", "", "\nSubject:   Toner\nStatus:    open\n"},
+		{"de", "Anfragende", "Ada Muster", "\nBetreff:    Toner\nAnfragende: Ada Muster\nStatus:     open\n"},
+		{"de", "Anfragende", "", "\nBetreff:    Toner\nStatus:     open\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.language+" "+tt.name, func(t *testing.T) {
+			d := Sample()
+			d.Requester.Name, d.Ticket.Subject = tt.name, "Toner"
+			m := render(t, load(t, "", tt.language), UserUpdate, d)
+			if !strings.Contains(m.Text, tt.want) {
+				t.Errorf("want %q in\n%s", tt.want, m.Text)
+			}
+			if got := strings.Contains(m.HTML, "<td>"+tt.name+"</td>") && strings.Contains(m.HTML, ">"+tt.label+"<"); got != (tt.name != "") {
+				t.Errorf("the HTML has %s: %t\n%s", tt.label, got, m.HTML)
+			}
+		})
+	}
+}
+
 func TestBuiltinIsClean(t *testing.T) {
 	for _, language := range Languages() {
 		if p := Lint("", language); len(p) > 0 {
@@ -220,7 +243,7 @@ func TestOverride(t *testing.T) {
 func TestHTMLOnly(t *testing.T) {
 	dir := folder(t, map[string]string{"agent-reply.html": "<p>only {{lines .Text}}</p>"})
 	m := render(t, load(t, dir, "en"), AgentReply, Sample())
-	want := "<p>---- answer above this line ----</p>\n<p>only Please switch the printer off and on again.<br>\n<br>\nDoes it print then?</p>"
+	want := "<p>##- Please type your answer above this line -##</p>\n<p>only Please switch the printer off and on again.<br>\n<br>\nDoes it print then?</p>"
 	if m.HTML != want || !strings.Contains(m.Text, "Please switch") {
 		t.Errorf("%+v", m)
 	}

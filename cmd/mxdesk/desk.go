@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -48,16 +49,40 @@ func (e *env) logger(level string) zerolog.Logger {
 	return zerolog.New(w).Level(l).With().Timestamp().Logger()
 }
 
-// open opens a file, or standard input for "" and "-". Who is at a terminal is
-// told that the command waits for them.
-func (e *env) open(name string) (io.ReadCloser, error) {
+// open opens a file, or standard input for "" and "-"; what says in errors what
+// it holds. Who is at a terminal is told that the command waits for them.
+func (e *env) open(name, what string) (io.ReadCloser, error) {
 	if name != "" && name != "-" {
-		return os.Open(name)
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", what, err)
+		}
+		return f, nil
 	}
 	if f, ok := e.stdin.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		fmt.Fprintln(e.stderr, "Reading from the terminal; end with Ctrl-D on a line of its own.")
 	}
 	return io.NopCloser(e.stdin), nil
+}
+
+// read reads what open opens, at most limit octets: more is refused, not cut.
+func (e *env) read(name, what string, limit int) ([]byte, error) {
+	in, err := e.open(name, what)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() // only read
+	raw, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", what, err)
+	}
+	if len(raw) > limit {
+		if name == "" || name == "-" {
+			name = "standard input"
+		}
+		return nil, &exitError{exitUsage, fmt.Errorf("reading %s: %s holds more than %d MiB", what, name, limit>>20)}
+	}
+	return raw, nil
 }
 
 // withDesk runs fn with a client: of the running server, or of this process
@@ -71,26 +96,65 @@ func (e *env) withDesk(create bool, fn func(*api.Client) error) error {
 	if err == nil {
 		return fn(c)
 	}
-	if !create && !hasStore(cfg.DataDir) {
+	has, err := hasStore(cfg.DataDir)
+	if err != nil {
+		return closedOff(cfg.DataDir, err)
+	}
+	if !create && !has {
 		return &exitError{exitUnreachable, fmt.Errorf("there is no desk in %s: run \"mxdesk serve\", or name its folder with --data", cfg.DataDir)}
 	}
 	a, err := app.Open(cfg, e.logger("warn"))
-	if errors.Is(err, ticketstore.ErrLocked) {
-		return &exitError{exitUnreachable, fmt.Errorf("a server has the desk in %s open and does not answer on its control socket; is it starting or stopping?", cfg.DataDir)}
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ticketstore.ErrLocked):
+		return busy(cfg.DataDir)
+	case errors.Is(err, fs.ErrPermission):
+		return closedOff(cfg.DataDir, err)
+	case err != nil:
 		return err
 	}
 	return errors.Join(fn(a.Client()), a.Close())
 }
 
-func hasStore(dir string) bool {
+// hasStore reports whether a folder holds a desk. The error says that this
+// cannot be known, which is not the same as no.
+func hasStore(dir string) (bool, error) {
 	_, err := os.Stat(filepath.Join(dir, "desk.db"))
-	return err == nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// closedOff says that a data folder is of no use to this user.
+func closedOff(dir string, err error) error {
+	hint := "name the desk's folder with --data"
+	if errors.Is(err, fs.ErrPermission) {
+		hint = "run this as the user that the server runs as"
+	}
+	return &exitError{exitUnreachable, fmt.Errorf("the desk in %s cannot be opened: %w; %s", dir, err, hint)}
+}
+
+// busy says what to do about a store that is in use by a process that cannot be
+// spoken to.
+func busy(dir string) error {
+	socket := filepath.Join(dir, "control.sock")
+	if _, err := os.Lstat(socket); errors.Is(err, fs.ErrNotExist) {
+		return &exitError{exitUnreachable, fmt.Errorf("a server has the desk in %s open, but its control socket %s is missing; unless it is just starting or stopping, restart the server", dir, socket)}
+	}
+	return &exitError{exitUnreachable, fmt.Errorf("a server has the desk in %s open and does not answer on its control socket; is it starting or stopping?", dir)}
 }
 
 // json reports whether the output is to be JSON.
 func (e *env) json() bool { return e.cli.Output == "json" }
+
+// textOnly refuses --output json for a command without it: a script that parses
+// what it gets is better told so at once.
+func (e *env) textOnly() error {
+	if e.json() {
+		return &exitError{exitUsage, errors.New("this command has no JSON output: leave out --output json")}
+	}
+	return nil
+}
 
 // printJSON prints a value as JSON.
 func (e *env) printJSON(v any) error {
@@ -133,6 +197,9 @@ func post[T any](e *env, path string, in any, people func(*T)) error {
 
 // raw copies octets from the desk to stdout.
 func (e *env) raw(path string, q url.Values) error {
+	if err := e.textOnly(); err != nil {
+		return err
+	}
 	return e.withDesk(false, func(c *api.Client) error {
 		body, err := c.Open(e.ctx, http.MethodGet, path, q, nil)
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/url"
 	"os"
@@ -40,19 +39,7 @@ func (f *envelopeFlags) query() url.Values {
 	return q
 }
 
-// readMail reads a file, or stdin for "" and "-".
-func (e *env) readMail(name string) ([]byte, error) {
-	in, err := e.open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	raw, err := io.ReadAll(io.LimitReader(in, maxMail+1))
-	if err == nil && len(raw) > maxMail {
-		err = fmt.Errorf("the mail is over %d MiB", maxMail>>20)
-	}
-	return raw, err
-}
+func (e *env) readMail(name string) ([]byte, error) { return e.read(name, "the mail", maxMail) }
 
 type deliverCmd struct {
 	envelopeFlags
@@ -74,7 +61,7 @@ func (c *deliverCmd) Run(e *env) error {
 	}
 	raw, err := e.readMail(c.File)
 	if err != nil {
-		return &exitError{exTempFail, fmt.Errorf("reading the mail: %w", err)}
+		return &exitError{exTempFail, err}
 	}
 	err = e.withDesk(true, func(cl *api.Client) error {
 		var r api.Receipt
@@ -130,7 +117,7 @@ func (c *inspectCmd) Run(e *env) error {
 		for _, name := range files {
 			raw, err := e.readMail(name)
 			if err != nil {
-				return fmt.Errorf("reading %s: %w", name, err)
+				return err
 			}
 			var in api.Inspection
 			if err := cl.PostRaw(e.ctx, "/v1/inspect", q, bytes.NewReader(raw), &in); err != nil {
@@ -154,12 +141,16 @@ func (e *env) withInspector(fn func(*api.Client) error) error {
 	if err != nil {
 		return err
 	}
-	if hasStore(cfg.DataDir) {
+	has, err := hasStore(cfg.DataDir)
+	if err != nil {
+		return closedOff(cfg.DataDir, err)
+	}
+	if has {
 		return e.withDesk(false, fn)
 	}
 	dir, err := os.MkdirTemp("", "mxdesk-inspect-")
 	if err != nil {
-		return err
+		return fmt.Errorf("making a folder for the inspection: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	cfg.DataDir = dir

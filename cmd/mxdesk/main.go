@@ -37,7 +37,7 @@ const (
 type cli struct {
 	Config string `help:"Configuration file; none: a desk on loopback." placeholder:"FILE" env:"MXDESK_CONFIG"`
 	Data   string `help:"Data folder, instead of the configuration's." placeholder:"DIR"`
-	Output string `short:"o" help:"text, or json where a command prints data." enum:"text,json" default:"text" placeholder:"FORMAT"`
+	Output string `short:"o" help:"text or json; a command that prints no data, or only text, refuses json." enum:"text,json" default:"text" placeholder:"FORMAT"`
 
 	Serve    serveCmd    `cmd:"" help:"Run the mail server."`
 	Deliver  deliverCmd  `cmd:"" help:"Take one mail from a pipe or a file, as if it came by SMTP."`

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -11,17 +13,34 @@ import (
 )
 
 // TestMain makes "mxdesk" a command of the test scripts: this test binary run
-// again, so that no script needs a build. It is the only TestMain of the package.
+// again, so that no script needs a build. "mxdesk-as-another" is the same by a
+// user to whom a folder of mode 0 is closed. It is the only TestMain of the package.
 // The end-to-end tests that want the program as an operator has it build their
 // own binary, lazily through a sync.Once, and never here: a run of one script
 // should not wait for a compiler.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"mxdesk": func() {
-			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-			code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-			stop()
-			os.Exit(code)
+			os.Exit(runArgs())
+		},
+		"mxdesk-as-another": func() {
+			if os.Getuid() == 0 {
+				if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(nobody), syscall.Setuid(nobody)); err != nil {
+					fmt.Fprintln(os.Stderr, err)
+					os.Exit(99)
+				}
+			}
+			os.Exit(runArgs())
 		},
 	})
+}
+
+// nobody is a user who owns nothing here. For root no file is closed, so what a
+// closed file does is tried as this one.
+const nobody = 65534
+
+func runArgs() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 }

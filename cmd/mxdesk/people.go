@@ -79,19 +79,27 @@ type contactImportCmd struct {
 	File string `arg:"" help:"CSV file; - for standard input. Several addresses or mailboxes are divided by blanks."`
 }
 
+// Help is printed below the usage.
+func (contactImportCmd) Help() string {
+	return "A first line that begins with \"kind\" is a heading. Lines that are good are kept even when others are not: " +
+		"every bad line is reported with its number, and the exit code is then 1. Mend those lines and import the file again; " +
+		"a contact that is there already is changed, not added twice."
+}
+
 // Run adds line by line and reports every line that could not be added.
 func (c *contactImportCmd) Run(e *env) error {
-	in, err := e.open(c.File)
+	if err := e.textOnly(); err != nil {
+		return err
+	}
+	in, err := e.open(c.File, "the contacts")
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	text := bufio.NewReader(in)
-	if mark, _ := text.Peek(3); string(mark) == "\ufeff" {
-		text.Discard(3) // spreadsheets put a byte order mark in front
+	defer in.Close() // only read
+	r, err := c.reader(in)
+	if err != nil {
+		return err
 	}
-	r := csv.NewReader(text)
-	r.FieldsPerRecord, r.TrimLeadingSpace = -1, true
 	return e.withDesk(true, func(cl *api.Client) error {
 		added, failed := 0, 0
 		for {
@@ -99,26 +107,55 @@ func (c *contactImportCmd) Run(e *env) error {
 			if errors.Is(err, io.EOF) {
 				break
 			}
-			line, _ := r.FieldPos(0)
-			if err == nil && added+failed == 0 && strings.EqualFold(row[0], "kind") {
-				continue
-			}
-			if err == nil {
-				err = e.importRow(cl, row)
+			line := 0
+			var wrong *csv.ParseError
+			switch {
+			case errors.As(err, &wrong):
+				line, err = wrong.StartLine, wrong.Err
+			case err != nil: // no line follows
+				return fmt.Errorf("reading the contacts: %w", err)
+			default:
+				if added+failed == 0 && strings.EqualFold(row[0], "kind") {
+					continue
+				}
+				line, _ = r.FieldPos(0)
+				if err = e.importRow(cl, row); err != nil && strings.Contains(row[0], ";") {
+					err = fmt.Errorf("%w (use commas, not semicolons)", err)
+				}
 			}
 			if err != nil {
 				failed++
-				fmt.Fprintf(e.stderr, "%s:%d: %v\n", c.File, line, err)
+				fmt.Fprintf(e.stderr, "%s:%d: %s\n", c.File, line, safe(err.Error()))
 				continue
 			}
 			added++
 		}
-		fmt.Fprintf(e.stderr, "%d contacts added or changed, %d lines refused\n", added, failed)
+		fmt.Fprintf(e.stderr, "%s added or changed, %s refused\n", count(added, "contact"), count(failed, "line"))
 		if failed > 0 {
 			return &exitError{exitFailed, errors.New("not all lines could be imported")}
 		}
 		return nil
 	})
+}
+
+// reader reads CSV as spreadsheets write it: with a byte order mark in front
+// and, in half of Europe, with semicolons. Those are refused: a line that has
+// both could be read in two ways.
+func (c *contactImportCmd) reader(in io.Reader) (*csv.Reader, error) {
+	text := bufio.NewReader(in)
+	if mark, _ := text.Peek(3); string(mark) == "\ufeff" {
+		text.Discard(3)
+	}
+	first, err := text.ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading the contacts: %w", err)
+	}
+	if strings.Contains(first, ";") && !strings.Contains(first, ",") {
+		return nil, fmt.Errorf("%s:1: the fields are divided by semicolons; use commas", c.File)
+	}
+	r := csv.NewReader(io.MultiReader(strings.NewReader(first), text))
+	r.FieldsPerRecord, r.TrimLeadingSpace = -1, true
+	return r, nil
 }
 
 func (e *env) importRow(cl *api.Client, row []string) error {
@@ -182,7 +219,7 @@ func (c *outboxRetryCmd) Run(e *env) error {
 
 type heldCmd struct {
 	List    heldListCmd    `cmd:"" help:"List held mails."`
-	Show    heldShowCmd    `cmd:"" help:"Show a held mail."`
+	Show    heldShowCmd    `cmd:"" help:"Show a held mail and its text; --raw: its octets as received."`
 	Release heldReleaseCmd `cmd:"" help:"File a held mail: you vouch for its sender."`
 	Drop    heldDropCmd    `cmd:"" help:"Decide not to file a held mail; it stays in the store."`
 }
@@ -212,11 +249,14 @@ func (c *heldShowCmd) Run(e *env) error {
 	if c.Raw {
 		return e.raw(heldPath(c.ID, "/raw"), nil)
 	}
-	return get(e, heldPath(c.ID, ""), nil, func(h *ticketstore.HeldMail) {
-		e.heldLine(h)
+	return get(e, heldPath(c.ID, ""), nil, func(h *api.Held) {
+		e.heldLine(&h.HeldMail)
 		fmt.Fprintf(e.stdout, "        sender %s: %s\n", h.Verdict.Auth, safe(h.Verdict.Reason))
 		if h.Ticket != 0 {
 			fmt.Fprintf(e.stdout, "        points to ticket %s\n", h.Ticket)
+		}
+		if strings.TrimSpace(h.Text) != "" {
+			fmt.Fprint(e.stdout, "\n", block(h.Text, "    "))
 		}
 	})
 }

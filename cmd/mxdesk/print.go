@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
+	"mxdesk/internal/address"
 	"mxdesk/internal/api"
 	"mxdesk/ticketstore"
 )
@@ -23,6 +26,37 @@ func safe(s string) string {
 		}
 		return harmless(r)
 	}, s)
+}
+
+// maxShown bounds a subject or a name on a line, in characters. JSON has all of
+// it.
+const maxShown = 200
+
+// short is safe for what should not fill a screen.
+func short(s string) string {
+	n := 0
+	for i := range s {
+		if n++; n == maxShown {
+			if _, size := utf8.DecodeRuneInString(s[i:]); i+size < len(s) {
+				return safe(s[:i]) + "…"
+			}
+		}
+	}
+	return safe(s)
+}
+
+// nameAndAddress is a name, cut, and an address, whole.
+func nameAndAddress(m address.Mailbox) string {
+	m.Name = short(m.Name)
+	return m.String()
+}
+
+// count is a number and its noun.
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
 }
 
 // block keeps the lines of a text, each behind an indent.
@@ -47,7 +81,7 @@ func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
 
 func (e *env) ticketLine(t *api.Ticket) {
 	fmt.Fprintf(e.stdout, "%s  %-8s %-10s %s  %-24s %s\n", t.ID, t.Status, safe(t.Type), when(t.Updated),
-		safe(t.Requester.Address.String()), safe(t.Subject))
+		safe(t.Requester.Address.String()), short(t.Subject))
 }
 
 func (e *env) ticket(t *api.Ticket) {
@@ -56,15 +90,15 @@ func (e *env) ticket(t *api.Ticket) {
 			fmt.Fprintf(e.stdout, "%-10s %s\n", label, safe(value))
 		}
 	}
-	fmt.Fprintf(e.stdout, "%s %s\n", t.Tag, safe(t.Subject))
+	fmt.Fprintf(e.stdout, "%s %s\n", t.Tag, short(t.Subject))
 	p("Status", string(t.Status)+", priority "+t.Priority)
 	p("Type", t.Type)
 	p("Mailbox", strings.Join(append([]string{t.Mailbox}, t.Linked...), ", "))
-	p("Requester", t.Requester.String())
+	p("Requester", nameAndAddress(t.Requester))
 	p("Assignee", t.Assignee.String())
 	p("Supplier", strings.TrimSpace(t.Supplier.String()+" "+t.SupplierRef))
 	for _, f := range t.Followers {
-		p("Follower", f.String())
+		p("Follower", nameAndAddress(f))
 	}
 	for _, k := range slices.Sorted(maps.Keys(t.Fields)) {
 		p("Field", k+" = "+t.Fields[k])
@@ -82,7 +116,7 @@ func (e *env) ticket(t *api.Ticket) {
 }
 
 func (e *env) action(a *api.Action) {
-	who := a.Actor.Name
+	who := short(a.Actor.Name)
 	if !a.Actor.Address.IsZero() {
 		who += " <" + a.Actor.Address.String() + ">"
 	}
@@ -97,7 +131,7 @@ func (e *env) action(a *api.Action) {
 		}
 	}
 	for _, f := range a.Attachments {
-		fmt.Fprintf(e.stdout, "    attached %s (%s, %d octets)\n", safe(f.Name), safe(f.Type), f.Size)
+		fmt.Fprintf(e.stdout, "    attached %s (%s, %d octets)\n", short(f.Name), short(f.Type), f.Size)
 	}
 	text := a.Fresh
 	if text == "" {
@@ -116,7 +150,7 @@ func (e *env) itemLine(it *api.Item) {
 	if n := len(it.Attempts); n > 0 {
 		last = it.Attempts[n-1].Reply
 	}
-	fmt.Fprintf(e.stdout, "%6d  %s#%d  %-10s %-16s %-28s %s\n", it.ID, it.Ticket, it.Action, it.State, it.Template, safe(it.To.String()), safe(last))
+	fmt.Fprintf(e.stdout, "%6d  %s#%d  %-10s %-16s %-28s %s\n", it.ID, it.Ticket, it.Action, it.State, it.Template, safe(it.To.String()), short(last))
 }
 
 func (e *env) contactLine(c *ticketstore.Contact) {
@@ -124,9 +158,9 @@ func (e *env) contactLine(c *ticketstore.Contact) {
 	for _, a := range c.Addresses {
 		addrs = append(addrs, a.String())
 	}
-	fmt.Fprintf(e.stdout, "%-8s %-24s %s", c.Kind, safe(c.Name), safe(strings.Join(addrs, ", ")))
+	fmt.Fprintf(e.stdout, "%-8s %-24s %s", c.Kind, short(c.Name), safe(strings.Join(addrs, ", ")))
 	if c.Organisation != "" {
-		fmt.Fprintf(e.stdout, "  (%s)", safe(c.Organisation))
+		fmt.Fprintf(e.stdout, "  (%s)", short(c.Organisation))
 	}
 	if len(c.Mailboxes) > 0 {
 		fmt.Fprintf(e.stdout, "  [%s]", strings.Join(c.Mailboxes, ", "))
@@ -135,5 +169,5 @@ func (e *env) contactLine(c *ticketstore.Contact) {
 }
 
 func (e *env) heldLine(h *ticketstore.HeldMail) {
-	fmt.Fprintf(e.stdout, "%6d  %s  %-8s %-28s %s\n        %s\n", h.ID, when(h.At), h.State, safe(h.From.Address.String()), safe(h.Subject), safe(h.Reason))
+	fmt.Fprintf(e.stdout, "%6d  %s  %-8s %-28s %s\n        %s\n", h.ID, when(h.At), h.State, safe(h.From.Address.String()), short(h.Subject), safe(h.Reason))
 }

@@ -15,6 +15,9 @@ import (
 type serveCmd struct{}
 
 func (serveCmd) Run(e *env) error {
+	if err := e.textOnly(); err != nil {
+		return err
+	}
 	cfg, err := e.config()
 	if err != nil {
 		return err

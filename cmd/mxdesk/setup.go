@@ -20,6 +20,9 @@ type configCmd struct {
 type configCheckCmd struct{}
 
 func (configCheckCmd) Run(e *env) error {
+	if err := e.textOnly(); err != nil {
+		return err
+	}
 	cfg, err := e.config()
 	if err != nil {
 		return err
@@ -36,6 +39,9 @@ func (configCheckCmd) Run(e *env) error {
 type configShowCmd struct{}
 
 func (configShowCmd) Run(e *env) error {
+	if err := e.textOnly(); err != nil {
+		return err
+	}
 	cfg, err := e.config()
 	if err != nil {
 		return err
@@ -47,6 +53,9 @@ func (configShowCmd) Run(e *env) error {
 type configReferenceCmd struct{}
 
 func (configReferenceCmd) Run(e *env) error {
+	if err := e.textOnly(); err != nil {
+		return err
+	}
 	_, err := fmt.Fprint(e.stdout, config.Reference())
 	return err
 }
@@ -174,6 +183,9 @@ func (c *templateRenderCmd) Run(e *env) error {
 	}
 	data := templates.Sample()
 	data.Ticket.Tag = m.Tag().Format(2139)
+	if c.Event != templates.UserUpdate {
+		data.Marker = "" // only mail to agents has it
+	}
 	mail, err := set.Render(c.Event, data)
 	if errors.Is(err, templates.ErrEvent) {
 		return &exitError{exitNotFound, err}
@@ -206,15 +218,26 @@ func (templateLintCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	bad := 0
+	type remark struct {
+		Mailbox string `json:"mailbox"`
+		templates.Problem
+	}
+	remarks := []remark{}
 	for _, m := range cfg.Mailboxes() {
 		for _, p := range templates.Lint(m.Templates, m.Language) {
-			bad++
-			fmt.Fprintf(e.stdout, "mailbox %s: %s\n", m.Key, safe(p.Error()))
+			remarks = append(remarks, remark{m.Key, p})
 		}
 	}
-	if bad > 0 {
-		return &exitError{exitProblems, fmt.Errorf("%d remarks on templates", bad)}
+	err = e.result(remarks, func() {
+		for _, r := range remarks {
+			fmt.Fprintf(e.stdout, "mailbox %s: %s\n", r.Mailbox, safe(r.Error()))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if n := len(remarks); n > 0 {
+		return &exitError{exitProblems, errors.New(count(n, "remark") + " on templates")}
 	}
 	fmt.Fprintln(e.stderr, "The templates are good.")
 	return nil
@@ -233,14 +256,15 @@ func (storeCheckCmd) Run(e *env) error {
 			return err
 		}
 		err := e.result(r, func() {
-			fmt.Fprintf(e.stdout, "%d tickets, %d actions, %d contacts, %d outgoing mails, %d held mails\n%d records, %d octets; %d records nothing refers to\n",
-				r.Tickets, r.Actions, r.Contacts, r.Items, r.Held, r.Records, r.Octets, r.Unreferenced)
+			fmt.Fprintf(e.stdout, "%s, %s, %s, %s, %s\n%s, %d octets; %s nothing refers to\n",
+				count(r.Tickets, "ticket"), count(r.Actions, "action"), count(r.Contacts, "contact"), count(r.Items, "outgoing mail"),
+				count(r.Held, "held mail"), count(r.Records, "record"), r.Octets, count(r.Unreferenced, "record"))
 			for _, p := range r.Problems {
 				fmt.Fprintln(e.stdout, "problem:", p)
 			}
 		})
 		if err == nil && len(r.Problems) > 0 {
-			return &exitError{exitProblems, fmt.Errorf("the store has %d problems", len(r.Problems)+r.More)}
+			return &exitError{exitProblems, errors.New("the store has " + count(len(r.Problems)+r.More, "problem"))}
 		}
 		return err
 	})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -51,20 +50,18 @@ type asFlag struct {
 
 // textFlags are the ways to give a text.
 type textFlags struct {
-	Text string `help:"The text; none: from --file or standard input." placeholder:"TEXT"`
-	File string `help:"File with the text; - for standard input." placeholder:"FILE"`
+	Text *string `help:"The text; none: from --file or standard input." placeholder:"TEXT" xor:"text"`
+	File string  `help:"File with the text, of at most 1 MiB; - for standard input." placeholder:"FILE" xor:"text"`
 }
 
+// maxText bounds a text from a file or a pipe, in octets.
+const maxText = 1 << 20
+
 func (f *textFlags) read(e *env) (string, error) {
-	if f.Text != "" {
-		return f.Text, nil
+	if f.Text != nil {
+		return *f.Text, nil // even an empty one: a script must not wait for standard input
 	}
-	in, err := e.open(f.File)
-	if err != nil {
-		return "", err
-	}
-	defer in.Close()
-	raw, err := io.ReadAll(io.LimitReader(in, 1<<20))
+	raw, err := e.read(f.File, "the text", maxText)
 	return strings.ReplaceAll(string(raw), "\r\n", "\n"), err
 }
 
@@ -149,7 +146,7 @@ func (c *ticketReplyCmd) Run(e *env) error {
 	for _, name := range c.Attach {
 		content, err := os.ReadFile(name)
 		if err != nil {
-			return err
+			return fmt.Errorf("reading the attachment: %w", err)
 		}
 		req.Files = append(req.Files, api.File{Name: filepath.Base(name), Content: content})
 	}
