@@ -66,7 +66,7 @@ func (r *Rules) Decide(in Input, look Lookup) (Decision, error) {
 		d.tracef("sent by a web form: counts as from its Reply-To, unauthenticated")
 	}
 	d.Class, d.Reasons = s.class, s.reasons
-	list, err := r.candidates(&in, rcpts, look)
+	list, err := r.candidates(&in, s, rcpts, look)
 	if err != nil {
 		return Decision{}, err
 	}

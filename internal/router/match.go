@@ -26,9 +26,12 @@ type candidate struct {
 
 // candidates lists what a mail points to, the strongest sign first: our signed
 // addresses, our signed Message-IDs, the subject's tags, foreign Message-IDs.
-func (r *Rules) candidates(in *Input, rcpts []Recipient, look Lookup) ([]candidate, error) {
-	list := signed(rcpts)
-	for _, id := range references(in.Message) {
+func (r *Rules) candidates(in *Input, s *sender, rcpts []Recipient, look Lookup) ([]candidate, error) {
+	list, ids := signed(rcpts), references(in.Message)
+	if s.class == message.Loop { // our own mail came back, under its own ID
+		ids = append([]string{in.Message.MessageID}, ids...)
+	}
+	for _, id := range ids {
 		if c, err := r.Keys.ParseMessage(id); err == nil {
 			list = append(list, candidate{by: ByMessageID, what: "our Message-ID in its references", id: c.Ticket, claim: &c})
 		} else if !token.IsForm(err) && r.isOurs(id) {
@@ -38,7 +41,7 @@ func (r *Rules) candidates(in *Input, rcpts []Recipient, look Lookup) ([]candida
 	if len(rcpts) > 0 {
 		list = append(list, r.tags(in.Message.Subject, rcpts[0].Mailbox)...)
 	}
-	for _, id := range references(in.Message) {
+	for _, id := range ids {
 		tickets, err := look.TicketsByMessageID(id)
 		if err != nil {
 			return nil, err
@@ -156,8 +159,8 @@ func (r *Rules) weigh(c candidate, s *sender, look Lookup) (weighed, bool, error
 	if c.by == ByBounce && s.machine() {
 		w.may = MayFile // only the mail system that we wrote to knows this address
 	}
-	if c.by == ByMessageID && !c.forged && s.bounce() {
-		w.may = MayFile // the failure report quotes our own Message-ID
+	if c.by == ByMessageID && !c.forged && (s.bounce() || s.class == message.Loop) {
+		w.may = MayFile // a failure report quotes our own Message-ID, a loop carries it
 	}
 	w.because = fmt.Sprintf("%s: %s is %s here, %s, token %s, authentication %s", c.what, orUnknown(s.from.Address),
 		w.who.Kind, party(w.who.Belongs), w.who.Token, s.auth)
