@@ -2,7 +2,8 @@ package ticketstore
 
 import "os"
 
-// FailFlush makes every flush fail until the function it returns is called.
+// FailFlush makes every flush return err until the function it returns is
+// called.
 func FailFlush(err error) (restore func()) {
 	old := flush
 	flush = func(*os.File) error { return err }

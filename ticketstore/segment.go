@@ -258,7 +258,7 @@ func (s *segments) cutTail(from place) error {
 		if err := f.Truncate(off); err != nil {
 			return err
 		}
-		if err := f.Sync(); err != nil {
+		if err := flush(f); err != nil {
 			return err
 		}
 	}
