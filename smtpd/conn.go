@@ -44,10 +44,11 @@ type conn struct {
 	// Used by the goroutine that serves the connection only.
 	rw     net.Conn // raw, or TLS over it
 	in     *bufio.Reader
-	tls    string // version and cipher suite
-	first  bool   // nothing was read yet
-	errors int    // replies that refused for good
-	idle   int    // commands in a row that led nowhere
+	tls    string  // version and cipher suite
+	first  bool    // nothing was read yet
+	errors int     // replies that refused for good
+	idle   int     // commands in a row that led nowhere
+	told   [2]bool // MAIL and RCPT were put off for their rate, and that is in the log
 
 	mu     sync.Mutex // guards the rest, and the read deadline
 	busy   bool       // a transaction is open
@@ -171,11 +172,31 @@ func (c *conn) write(p []byte) error {
 	return err
 }
 
+// secure takes the connection into TLS, and reports whether it is.
+func (c *conn) secure() bool {
+	if err := c.upgrade(c.srv.base); err != nil {
+		c.log.Info().Str("event", EventTLSFailed).Str("error", err.Error()).Msg("TLS handshake broke off")
+		return false
+	}
+	c.log.Debug().Str("event", EventTLS).Str("tls", c.tls).Msg("TLS is active")
+	return true
+}
+
+// unhurried takes away the deadlines, unless the server stops.
+func (c *conn) unhurried() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stop && !c.busy {
+		return net.ErrClosed
+	}
+	return c.raw.SetDeadline(time.Time{})
+}
+
 // upgrade does the TLS handshake (RFC 3207 §4).
 func (c *conn) upgrade(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, min(tlsHandshake, c.srv.cfg.Idle))
 	defer cancel()
-	if err := c.raw.SetDeadline(time.Time{}); err != nil {
+	if err := c.unhurried(); err != nil {
 		return err
 	}
 	t := tls.Server(c.raw, c.srv.cfg.TLS)

@@ -198,6 +198,8 @@ func (s *script) set(arg string) error {
 		s.cfg.MaxMessage = n
 	case "memory-spool":
 		s.cfg.MemorySpool = n
+	case "min-data-rate":
+		s.cfg.MinDataRate = n
 	case "max-errors":
 		s.cfg.MaxErrors = int(n)
 	case "free-disk":

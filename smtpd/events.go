@@ -6,6 +6,10 @@ const (
 	EventConnected    = "smtp-connected"
 	EventDisconnected = "smtp-disconnected"
 	EventTooMany      = "smtp-too-many-connections"
+	EventNetwork      = "smtp-too-many-from-network"
+	EventMailRate     = "smtp-too-many-mails"
+	EventRcptRate     = "smtp-too-many-recipients"
+	EventSlow         = "smtp-too-slow"
 	EventHostile      = "smtp-hostile"
 	EventAhead        = "smtp-talks-ahead"
 	EventTimeout      = "smtp-timeout"
@@ -25,7 +29,8 @@ const (
 // Events lists every event of the door.
 func Events() []string {
 	return []string{
-		EventConnected, EventDisconnected, EventTooMany, EventHostile, EventAhead,
+		EventConnected, EventDisconnected, EventTooMany, EventNetwork, EventMailRate,
+		EventRcptRate, EventSlow, EventHostile, EventAhead,
 		EventTimeout, EventErrors, EventTLS, EventTLSFailed, EventSender,
 		EventRecipient, EventAborted, EventAccepted, EventRefused, EventTrouble,
 		EventUnreadable, EventStopped,

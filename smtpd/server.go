@@ -27,6 +27,8 @@ type Server struct {
 	// those under TLS, which offers no STARTTLS.
 	plain, secure *handoff
 
+	mails, rcpts *rate // of each source
+
 	base   context.Context // of everything done for a client; ends when it is cut
 	cut    context.CancelFunc
 	start  sync.Once
@@ -35,12 +37,13 @@ type Server struct {
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
-	sources   map[netip.Prefix]int
-	working   int           // calls of Data
-	stopping  bool          // guarded by mu
-	stop      chan struct{} // closed when the server stops
-	drained   chan struct{} // closed when it has stopped and nothing is left
-	gone      bool          // drained is closed
+	sources   map[netip.Prefix]int // connections by source
+	networks  map[netip.Prefix]int // and by network
+	working   int                  // calls of Data
+	stopping  bool                 // guarded by mu
+	stop      chan struct{}        // closed when the server stops
+	drained   chan struct{}        // closed when it has stopped and nothing is left
+	gone      bool                 // drained is closed
 }
 
 // New makes a server that asks auth about each mail and hands it to d. Nothing
@@ -52,6 +55,9 @@ func New(d Desk, auth Authenticator, cfg Config) *Server {
 		listeners: map[net.Listener]struct{}{},
 		conns:     map[*conn]struct{}{},
 		sources:   map[netip.Prefix]int{},
+		networks:  map[netip.Prefix]int{},
+		mails:     newRate(cfg.MailsPerMinute),
+		rcpts:     newRate(cfg.RecipientsPerMinute),
 		stop:      make(chan struct{}),
 		drained:   make(chan struct{}),
 	}
@@ -62,7 +68,18 @@ func New(d Desk, auth Authenticator, cfg Config) *Server {
 
 // Serve accepts connections from l until Shutdown, then returns nil. It may be
 // called for several listeners, and closes them.
-func (s *Server) Serve(l net.Listener) error {
+func (s *Server) Serve(l net.Listener) error { return s.serve(l, s.admit) }
+
+// ServeTLS is Serve for clients that speak TLS from the first octet (RFC 8314
+// §3.3). It needs Config.TLS.
+func (s *Server) ServeTLS(l net.Listener) error {
+	if s.cfg.TLS == nil {
+		return errors.Join(errors.New("TLS without a certificate"), l.Close())
+	}
+	return s.serve(l, s.admitTLS)
+}
+
+func (s *Server) serve(l net.Listener, admit func(net.Conn)) error {
 	if !s.listen(l) {
 		return l.Close()
 	}
@@ -75,7 +92,7 @@ func (s *Server) Serve(l net.Listener) error {
 		raw, err := l.Accept()
 		if err == nil {
 			wait = 0
-			s.admit(raw)
+			admit(raw)
 			continue
 		}
 		if !s.accepting() {
@@ -110,8 +127,8 @@ func (s *Server) accepting() bool {
 // admit starts a connection, or turns it away with a word.
 func (s *Server) admit(raw net.Conn) {
 	c := newConn(s, raw, clientIP(raw))
-	if why := s.count(c); why != "" {
-		c.log.Info().Str("event", EventTooMany).Str("reason", why).Msg("connection turned away")
+	if event, why := s.count(c); why != "" {
+		c.log.Info().Str("event", event).Str("reason", why).Msg("connection turned away")
 		s.serves.Go(func() {
 			defer c.cut()
 			_ = raw.SetDeadline(time.Now().Add(min(5*time.Second, s.cfg.Idle)))
@@ -125,34 +142,60 @@ func (s *Server) admit(raw net.Conn) {
 	}
 }
 
-// count registers a connection unless that is one too many; it then says why.
-func (s *Server) count(c *conn) string {
-	src := source(c.ip)
+// admitTLS starts a connection with a handshake. There is no word for one too
+// many: its client would read it as broken TLS.
+func (s *Server) admitTLS(raw net.Conn) {
+	c := newConn(s, raw, clientIP(raw))
+	if event, why := s.count(c); why != "" {
+		c.log.Info().Str("event", event).Str("reason", why).Msg("connection turned away")
+		c.cut()
+		return
+	}
+	c.log.Debug().Str("event", EventConnected).Msg("connection opened")
+	s.serves.Go(func() {
+		if !c.secure() || !s.secure.hand(&stage{conn: c}) {
+			_ = c.close()
+		}
+	})
+}
+
+// count registers a connection unless that is one too many; it then says why,
+// and which event that is.
+func (s *Server) count(c *conn) (event, why string) {
+	src, wide := source(c.ip), network(c.ip)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.stopping:
-		return "the server stops"
+		return EventTooMany, "the server stops"
 	case len(s.conns) >= s.cfg.MaxConnections:
-		return "too many connections"
+		return EventTooMany, "too many connections"
 	case c.ip.IsValid() && s.sources[src] >= s.cfg.MaxPerIP:
-		return "too many connections from your address"
+		return EventTooMany, "too many connections from your address"
+	case s.cfg.MaxPerNetwork > 0 && !exempt(c.ip) && s.networks[wide] >= s.cfg.MaxPerNetwork:
+		return EventNetwork, "too many connections from your network"
 	}
 	s.conns[c] = struct{}{}
 	s.sources[src]++
-	return ""
+	s.networks[wide]++
+	return "", ""
 }
 
 // forget takes a closed connection off the books.
 func (s *Server) forget(c *conn) {
-	src := source(c.ip)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	if s.sources[src]--; s.sources[src] <= 0 {
-		delete(s.sources, src)
-	}
+	leave(s.sources, source(c.ip))
+	leave(s.networks, network(c.ip))
 	s.checkDrained()
+}
+
+// leave takes one away from a count, which keeps no zeros.
+func leave(counts map[netip.Prefix]int, p netip.Prefix) {
+	if counts[p]--; counts[p] <= 0 {
+		delete(counts, p)
+	}
 }
 
 // begin counts a call of Data, which may outlive its connection; it returns

@@ -88,6 +88,10 @@ func (s *session) settle() bool {
 
 // Mail opens a transaction.
 func (s *session) Mail(from string, opts *smtp.MailOptions) error {
+	if !s.srv.mails.allow(s.st.ip, time.Now()) {
+		s.putOff(0, EventMailRate, from)
+		return say(450, 4, 7, 1, "too many mails from your address, please try again in a minute")
+	}
 	if err := s.srv.roomOnDisk(opts.Size); err != nil {
 		s.st.log.Warn().Str("event", EventTrouble).Str("error", err.Error()).Msg("mail put off")
 		return noRoom()
@@ -116,6 +120,10 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if tx == nil {
 		return say(503, 5, 5, 1, "say MAIL first")
 	}
+	if !s.srv.rcpts.allow(s.st.ip, time.Now()) {
+		s.putOff(1, EventRcptRate, tx.from.String())
+		return say(452, 4, 7, 1, "too many recipients from your address, please try again in a minute")
+	}
 	a, err := envelopeAddress(to, tx.utf8)
 	if err != nil {
 		return addressReply(err, 3)
@@ -137,6 +145,18 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 		tx.rcpts = append(tx.rcpts, a)
 	}
 	return nil
+}
+
+// putOff logs that a client goes over a rate, once for a connection: a command
+// put off costs the client nothing, so it must not fill the log. For the same
+// reason it counts as one that led nowhere.
+func (s *session) putOff(kind int, event, from string) {
+	s.st.idle++
+	if s.st.told[kind] {
+		return
+	}
+	s.st.told[kind] = true
+	s.st.log.Info().Str("event", event).Str("from", from).Msg("put off for its rate")
 }
 
 // Reset forgets the transaction. It must not call back into go-smtp.
@@ -183,6 +203,7 @@ func (s *session) Data(r io.Reader) error {
 		defer close(tx.finished)
 	} else {
 		s.st.bodyEnd, s.st.scan, s.st.body = time.Now().Add(s.srv.cfg.Data), lineScan{}, true
+		s.st.speed = newMeter(s.srv.cfg.MinDataRate, s.st.ip)
 		defer func() { s.st.body = false }()
 	}
 	if !s.srv.begin() {

@@ -52,8 +52,8 @@ type Config struct {
 	// AuthservID is the name in our Authentication-Results fields (RFC 8601
 	// §2.5): Hostname.
 	AuthservID string
-	// TLS holds the certificate for STARTTLS; nil offers none. Versions below
-	// TLS 1.2 are never spoken.
+	// TLS holds the certificate for STARTTLS and ServeTLS; nil offers neither.
+	// Versions below TLS 1.2 are never spoken.
 	TLS *tls.Config
 	// MaxRecipients is how many recipients one mail may have: 100, and never
 	// less (RFC 5321 §4.5.3.1.8).
@@ -62,6 +62,20 @@ type Config struct {
 	MaxConnections int
 	// MaxPerIP bounds connections at once from one IPv4 address or IPv6 /64: 50.
 	MaxPerIP int
+	// MaxPerNetwork bounds connections at once from one IPv4 /24 or IPv6 /48:
+	// 200; negative means no bound.
+	MaxPerNetwork int
+	// MailsPerMinute and RecipientsPerMinute bound what one IPv4 address or IPv6
+	// /64 may ask for with MAIL and with RCPT: 120 and 600, never less than
+	// MaxRecipients; negative means no bound. A whole minute's worth may come at
+	// once; what is beyond is put off.
+	MailsPerMinute, RecipientsPerMinute int
+	// MinDataRate is how many octets of content a client must send in a second,
+	// on the average of two minutes: 100; negative means no bound.
+	MinDataRate int64
+	// Clients on this machine are free of the four bounds above: a relay in front
+	// of the door brings the mail of all the world from one address.
+
 	// MaxErrors is how many commands of one connection are refused for good
 	// before the connection ends: 50.
 	MaxErrors int
@@ -98,6 +112,13 @@ func (c Config) withDefaults() Config {
 	c.MaxRecipients = max(c.MaxRecipients, 100)
 	def(&c.MaxConnections, 1000)
 	def(&c.MaxPerIP, 50)
+	def(&c.MaxPerNetwork, 200)
+	def(&c.MailsPerMinute, 120)
+	def(&c.RecipientsPerMinute, 600)
+	if c.RecipientsPerMinute > 0 {
+		c.RecipientsPerMinute = max(c.RecipientsPerMinute, c.MaxRecipients)
+	}
+	def(&c.MinDataRate, 100)
 	def(&c.MaxErrors, 50)
 	def(&c.MaxMessage, 35<<20)
 	def(&c.MemorySpool, 256<<10)

@@ -32,6 +32,7 @@ type stage struct {
 	body    bool      // Session.Data reads
 	bodyEnd time.Time // when the mail must be complete
 	scan    lineScan
+	speed   meter
 
 	fault error  // a body broke off: every further Read returns this
 	ended bool   // the last word is said: nothing is read or written any more
@@ -66,7 +67,7 @@ func (st *stage) Read(p []byte) (int, error) {
 // readContent reads octets of a body. An error is remembered: what comes behind
 // a body that broke off is never a command (it may be the rest of the body).
 func (st *stage) readContent(p []byte) (int, error) {
-	b, err := st.fill(0, st.bodyEnd)
+	b, err := st.fill(0, st.speed.deadline(time.Now(), st.bodyEnd))
 	if err != nil {
 		st.breakOff(err)
 		return 0, st.fault
@@ -80,6 +81,7 @@ func (st *stage) readContent(p []byte) (int, error) {
 	}
 	n := copy(p, b)
 	st.scan.see(p[:n])
+	st.speed.count(n, time.Now())
 	if !st.body {
 		st.chunk -= int64(n)
 		st.endChunk()
@@ -93,6 +95,11 @@ func (st *stage) readContent(p []byte) (int, error) {
 // chunk for the chunk's end.
 func (st *stage) breakOff(cause error) {
 	if st.fault != nil {
+		return
+	}
+	if reason(cause) == "timeout" && st.speed.slow(time.Now(), st.bodyEnd) {
+		st.fault = say(421, 4, 7, 0, fmt.Sprintf("the content came slower than %d octets a second, closing", st.srv.cfg.MinDataRate))
+		st.log.Info().Str("event", EventSlow).Msg("content came too slowly")
 		return
 	}
 	st.fault = say(421, 4, 4, 2, "the content broke off, closing")
@@ -166,7 +173,7 @@ func (st *stage) note(r ruling) {
 func (st *stage) beginChunk(n int64) {
 	if !st.chunking() {
 		st.bodyEnd = time.Now().Add(st.srv.cfg.Data)
-		st.scan = lineScan{}
+		st.scan, st.speed = lineScan{}, newMeter(st.srv.cfg.MinDataRate, st.ip)
 	}
 	if st.session != nil {
 		st.session.beginChunks()
@@ -249,11 +256,9 @@ func (st *stage) startTLS() error {
 	if err := st.answer(say(220, 2, 0, 0, "start TLS now")); err != nil {
 		return err
 	}
-	if err := st.upgrade(st.srv.base); err != nil {
-		st.log.Info().Str("event", EventTLSFailed).Str("error", err.Error()).Msg("TLS handshake broke off")
+	if !st.secure() {
 		return net.ErrClosed
 	}
-	st.log.Debug().Str("event", EventTLS).Str("tls", st.tls).Msg("TLS is active")
 	st.moved = st.srv.secure.hand(&stage{conn: st.conn, silent: 1})
 	return io.EOF
 }

@@ -26,7 +26,7 @@ type Config struct {
 
 	SMTP     SMTP               `toml:"smtp" doc:"The door: where mail comes in."`
 	Limits   Limits             `toml:"limits" doc:"Bounds for what a stranger can cost."`
-	TLS      TLS                `toml:"tls" doc:"Certificate for STARTTLS. Both files or none; they are read at start."`
+	TLS      TLS                `toml:"tls" doc:"Certificate for STARTTLS and smtp.listen_tls. Both files or none; changed files are taken up within seconds, without a restart."`
 	DNS      DNS                `toml:"dns" doc:"Name servers for SPF, DKIM, DMARC and MX."`
 	Outbound Outbound           `toml:"outbound" doc:"How mail leaves."`
 	Mailbox  map[string]Mailbox `toml:"mailbox" doc:"One table per mailbox. The key, of lower-case letters, digits, - and _, is permanent. At least one."`
@@ -66,10 +66,12 @@ func (c *Config) TagPairs() []tag.Pair {
 // SMTP configures the listeners.
 type SMTP struct {
 	Listen         []string `toml:"listen" default:"127.0.0.1:2525" doc:"Addresses to listen on."`
+	ListenTLS      []string `toml:"listen_tls" doc:"Addresses to listen on for clients that speak TLS from the first octet (port 465). Needs tls.cert_file."`
 	TrustLoopback  bool     `toml:"trust_loopback" default:"false" doc:"Count senders from loopback as authenticated. For trying out, and for relays on this machine that have checked the sender."`
 	MaxRecipients  int      `toml:"max_recipients" default:"100" min:"100" max:"10000" doc:"Recipients of one mail; at least 100 (RFC 5321 section 4.5.3.1.8)."`
 	MaxConnections int      `toml:"max_connections" default:"1000" min:"1" max:"100000" doc:"Connections at once, in all."`
 	PerIP          int      `toml:"max_connections_per_ip" default:"50" min:"1" max:"100000" doc:"Connections at once from one address."`
+	PerNetwork     int      `toml:"max_connections_per_network" default:"200" min:"1" max:"100000" doc:"Connections at once from one IPv4 /24 or IPv6 /48; loopback is free."`
 }
 
 // Limits bounds one mail, one session and the disk.
@@ -81,6 +83,9 @@ type Limits struct {
 	SessionTimeout Duration `toml:"session_timeout" default:"1h" min:"1s" max:"24h" doc:"Longest connection."`
 	DataTimeout    Duration `toml:"data_timeout" default:"10m" min:"1s" max:"24h" doc:"Longest transfer of one mail."`
 	MaxErrors      int      `toml:"max_errors" default:"50" min:"1" max:"10000" doc:"Refused commands and recipients in one connection before 421."`
+	MailRate       int      `toml:"mails_per_minute" default:"120" min:"1" max:"1000000" doc:"Mails that one IPv4 address or IPv6 /64 may begin in a minute; more are put off with 450. Loopback is free."`
+	RecipientRate  int      `toml:"recipients_per_minute" default:"600" min:"100" max:"1000000" doc:"Recipients that it may name in a minute, never less than smtp.max_recipients; more are put off with 452. Loopback is free."`
+	MinDataRate    Size     `toml:"min_data_rate" default:"100" min:"1" max:"1MiB" doc:"Octets a second that content must come with, on the average of two minutes. Loopback is free."`
 	AutoMailPerDay int      `toml:"automatic_mail_per_day" default:"20" min:"0" max:"10000" doc:"Automatic mails to one address in 24 hours."`
 }
 

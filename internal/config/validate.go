@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"mxdesk/internal/address"
 )
@@ -21,7 +22,7 @@ import (
 func (c *Config) complete(p *problems) {
 	c.completeNames(p)
 	c.checkListen(p)
-	c.checkTLS(p)
+	c.TLS.check(p)
 	c.checkServers(p)
 	c.checkOutbound(p)
 	c.completeMailboxes(p)
@@ -58,8 +59,18 @@ func (c *Config) checkListen(p *problems) {
 		p.add("smtp.listen", "must name at least one HOST:PORT")
 	}
 	seen := map[string]bool{}
-	for i, s := range c.SMTP.Listen {
-		path := entry("smtp.listen", i)
+	checkAddresses(p, "smtp.listen", c.SMTP.Listen, seen)
+	checkAddresses(p, "smtp.listen_tls", c.SMTP.ListenTLS, seen)
+	if len(c.SMTP.ListenTLS) > 0 && c.TLS.CertFile == "" {
+		p.add("smtp.listen_tls", "needs a certificate: set tls.cert_file and tls.key_file")
+	}
+}
+
+// checkAddresses checks what one kind of listener listens on; seen is what all
+// kinds do.
+func checkAddresses(p *problems, key string, list []string, seen map[string]bool) {
+	for i, s := range list {
+		path := entry(key, i)
 		host, port, ok := splitHostPort(s)
 		switch {
 		case !ok:
@@ -109,8 +120,26 @@ func (c *Config) checkServers(p *problems) {
 	}
 }
 
-func (c *Config) checkTLS(p *problems) {
-	cert, key := c.TLS.CertFile, c.TLS.KeyFile
+// Load reads the pair anew, as strictly as a configuration that names it.
+func (t TLS) Load() (*tls.Certificate, error) {
+	p := &problems{file: "tls"}
+	pair := t.check(p)
+	if len(p.list) > 0 {
+		texts := make([]string, len(p.list))
+		for i, one := range p.list {
+			texts[i] = one.Key + ": " + one.Text
+		}
+		return nil, errors.New(strings.Join(texts, "; "))
+	}
+	if pair == nil {
+		return nil, errors.New("no certificate is configured")
+	}
+	return pair, nil
+}
+
+// check returns the pair when there is nothing wrong with it.
+func (t TLS) check(p *problems) *tls.Certificate {
+	cert, key := t.CertFile, t.KeyFile
 	switch {
 	case cert == "" && key == "":
 	case cert == "":
@@ -128,12 +157,15 @@ func (c *Config) checkTLS(p *problems) {
 		}
 		checkKeyMode(p, key, keyPEM)
 		if err1 != nil || err2 != nil {
-			return
+			return nil
 		}
-		if _, err := tls.X509KeyPair(certPEM, keyPEM); err != nil {
-			p.add("tls.cert_file", "no usable pair with key_file: %s", err)
+		pair, err := tls.X509KeyPair(certPEM, keyPEM)
+		if err == nil {
+			return &pair
 		}
+		p.add("tls.cert_file", "no usable pair with key_file: %s", err)
 	}
+	return nil
 }
 
 // checkKeyMode refuses a key that every user of the machine can read. The group
