@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"strings"
+	"sync"
+	"syscall"
 
 	"mxdesk/internal/app"
 	"mxdesk/internal/config"
@@ -22,6 +25,8 @@ func (serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	hangup, release := e.hangups()
+	defer release()
 	a, err := app.Open(cfg, e.logger(cfg.LogLevel))
 	if errors.Is(err, ticketstore.ErrLocked) {
 		return &exitError{exitConflict, fmt.Errorf("another mxdesk serves the desk in %s: stop it, or name another folder with --data", cfg.DataDir)}
@@ -29,15 +34,50 @@ func (serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	reloading := e.reload(a, hangup)
 	err = a.Run(e.ctx, func(addrs []net.Addr) { e.banner(cfg, addrs) })
+	reloading()
 	return errors.Join(err, a.Close())
+}
+
+// hangups catches SIGHUP. Without a configuration file there is nothing to read
+// again, and the signal means that the terminal of somebody who tries mxdesk is
+// gone: it ends the server, as it ends any program.
+func (e *env) hangups() (signals chan os.Signal, release func()) {
+	signals = make(chan os.Signal, 1)
+	if e.cli.Config == "" || signal.Ignored(syscall.SIGHUP) {
+		return signals, func() {}
+	}
+	signal.Notify(signals, syscall.SIGHUP)
+	return signals, func() { signal.Stop(signals) }
+}
+
+// reload reads the configuration again at every signal, until stop, which waits
+// for one that is being read.
+func (e *env) reload(a *app.App, signals <-chan os.Signal) (stop func()) {
+	end := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-signals:
+				_ = a.Reload(e.config) // it is in the log
+			case <-end:
+				return
+			}
+		}
+	})
+	return func() { close(end); wg.Wait() }
 }
 
 // banner says what runs and what to try next.
 func (e *env) banner(cfg *config.Config, addrs []net.Addr) {
 	var where []string
-	for _, a := range addrs {
+	for i, a := range addrs {
 		where = append(where, a.String())
+		if i >= len(cfg.SMTP.Listen) {
+			where[i] += " (TLS)"
+		}
 	}
 	p := func(format string, args ...any) { fmt.Fprintf(e.stderr, format+"\n", args...) }
 	p("mxdesk takes mail on %s; data in %s", strings.Join(where, ", "), cfg.DataDir)

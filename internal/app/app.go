@@ -5,7 +5,6 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -36,15 +36,14 @@ var ErrConfig = errors.New("the configuration does not fit the data folder")
 
 // App is a desk that has been built: its store is open.
 type App struct {
-	cfg    *config.Config
-	log    zerolog.Logger
-	store  *ticketstore.DB
-	desk   *desk.Desk
-	intake *smtpd.Intake
-	auth   *mailauth.Checker
-	door   smtpd.Config
-	api    http.Handler
-	failed chan error
+	cfg     *config.Config // as it was at the start
+	log     zerolog.Logger
+	store   *ticketstore.DB
+	keys    *token.Keyring
+	door    smtpd.Config
+	cert    *certificate // nil without TLS
+	current atomic.Pointer[works]
+	failed  chan error
 }
 
 // Open opens the data folder of a configuration, made when there is none, and
@@ -85,47 +84,35 @@ func Open(cfg *config.Config, log zerolog.Logger) (*App, error) {
 func (a *App) Close() error { return a.store.Close() }
 
 // Client speaks to the desk in this process.
-func (a *App) Client() *api.Client { return api.InProcess(a.api) }
+func (a *App) Client() *api.Client { return api.InProcess(http.HandlerFunc(a.serveAPI)) }
 
 // build puts the parts together, from the store outwards.
-func (a *App) build() error {
-	keys, err := a.keys()
-	if err != nil {
+func (a *App) build() (err error) {
+	if a.keys, err = a.loadKeys(); err != nil {
 		return err
 	}
-	boxes, err := mailboxes(a.cfg)
-	if err != nil {
-		return err
-	}
-	a.desk = desk.New(a.store, desk.Config{
-		Hostname: a.cfg.Hostname, Rules: Rules(a.cfg, keys), Mailboxes: boxes, AutoMailPerDay: a.cfg.Limits.AutoMailPerDay,
-	})
-	if err := a.checkMailboxes(); err != nil {
-		return err
+	if a.cfg.TLS.CertFile != "" {
+		if a.cert, err = loadCertificate(a.cfg.TLS, a.log); err != nil {
+			return fmt.Errorf("loading the certificate: %w", err)
+		}
 	}
 	if a.door, err = door(a.cfg, a.log); err != nil {
 		return err
 	}
-	a.auth = a.checker(a.cfg.DNS.Servers)
-	a.intake = smtpd.NewIntake(a.auth, a.door)
-	inspection := a.door
-	inspection.Limits.SkipHTML = false
-	a.api = api.New(api.Config{
-		Desk: a.desk, Check: a.store, Reader: a.intake,
-		Inspector: func(dns []string) api.Reader {
-			if len(dns) == 0 {
-				dns = a.cfg.DNS.Servers
-			}
-			return smtpd.NewIntake(a.checker(dns), inspection)
-		},
-		DefaultRecipient: a.cfg.Mailboxes()[0].AddressList()[0],
-	})
+	if a.cert != nil {
+		a.door.TLS = a.cert.config()
+	}
+	w, err := a.works(a.cfg)
+	if err != nil {
+		return err
+	}
+	a.current.Store(w)
 	return nil
 }
 
-// keys loads the signing keys. Where tickets are and no keys, they were lost:
+// loadKeys loads the signing keys. Where tickets are and no keys, they were lost:
 // new ones made in silence would turn every answer to a signed address away.
-func (a *App) keys() (*token.Keyring, error) {
+func (a *App) loadKeys() (*token.Keyring, error) {
 	path := filepath.Join(a.cfg.DataDir, "keys.json")
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		err := a.store.View(context.Background(), func(v ticketstore.View) error {
@@ -143,10 +130,10 @@ func (a *App) keys() (*token.Keyring, error) {
 
 // checkMailboxes refuses a configuration that has lost a mailbox with tickets:
 // nobody could answer them, and answers to them would open new ones.
-func (a *App) checkMailboxes() error {
+func (a *App) checkMailboxes(cfg *config.Config) error {
 	return a.store.View(context.Background(), func(v ticketstore.View) error {
 		for key, first := range v.Mailboxes() {
-			if _, ok := a.cfg.Mailbox[key]; !ok {
+			if _, ok := cfg.Mailbox[key]; !ok {
 				return fmt.Errorf("%w: mailbox %q has tickets (the first is %s) and is missing; a mailbox that has tickets cannot be removed, only closed: keep it and set closed = true", ErrConfig, key, first)
 			}
 		}
@@ -154,10 +141,10 @@ func (a *App) checkMailboxes() error {
 	})
 }
 
-func (a *App) checker(dns []string) *mailauth.Checker {
+func checker(cfg *config.Config, dns []string) *mailauth.Checker {
 	return mailauth.New(mailauth.Config{
-		AuthservID: authservID(a.cfg), Resolver: mailauth.NewResolver(dns),
-		Budget: time.Duration(a.cfg.DNS.Budget), TrustLoopback: a.cfg.SMTP.TrustLoopback,
+		AuthservID: authservID(cfg), Resolver: mailauth.NewResolver(dns),
+		Budget: time.Duration(cfg.DNS.Budget), TrustLoopback: cfg.SMTP.TrustLoopback,
 	})
 }
 
@@ -205,7 +192,7 @@ func mailboxes(cfg *config.Config) (list []desk.Mailbox, err error) {
 	return list, nil
 }
 
-// door configures the SMTP server.
+// door configures the SMTP server, but for its certificate.
 func door(cfg *config.Config, log zerolog.Logger) (smtpd.Config, error) {
 	spool := filepath.Join(cfg.DataDir, "spool")
 	if err := os.MkdirAll(spool, 0o700); err != nil {
@@ -213,19 +200,13 @@ func door(cfg *config.Config, log zerolog.Logger) (smtpd.Config, error) {
 	}
 	c := smtpd.Config{
 		Hostname: cfg.Hostname, AuthservID: authservID(cfg),
-		MaxRecipients: cfg.SMTP.MaxRecipients, MaxConnections: cfg.SMTP.MaxConnections, MaxPerIP: cfg.SMTP.PerIP,
+		MaxRecipients: cfg.SMTP.MaxRecipients, MaxConnections: cfg.SMTP.MaxConnections, MaxPerIP: cfg.SMTP.PerIP, MaxPerNetwork: cfg.SMTP.PerNetwork,
+		MailsPerMinute: cfg.Limits.MailRate, RecipientsPerMinute: cfg.Limits.RecipientRate, MinDataRate: int64(cfg.Limits.MinDataRate),
 		MaxErrors: cfg.Limits.MaxErrors, MaxMessage: int64(cfg.Limits.MessageSize), MemorySpool: int64(cfg.Limits.MemorySpool),
 		MinFreeDisk: int64(cfg.Limits.MinFreeDisk), SpoolDir: spool, Log: log,
 		Idle: time.Duration(cfg.Limits.IdleTimeout), Session: time.Duration(cfg.Limits.SessionTimeout), Data: time.Duration(cfg.Limits.DataTimeout),
 		Limits:   message.Limits{SkipHTML: true},
 		FreeDisk: func() (int64, error) { return ticketstore.FreeDisk(cfg.DataDir) },
-	}
-	if cfg.TLS.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(cfg.TLS.CertFile, cfg.TLS.KeyFile)
-		if err != nil {
-			return c, fmt.Errorf("loading the certificate: %w", err)
-		}
-		c.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
 	}
 	return c, nil
 }

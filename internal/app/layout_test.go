@@ -19,7 +19,7 @@ import (
 // A new edge is a decision; it belongs into the architecture first.
 var allowed = map[string][]string{
 	"cmd/mxdesk":       {"internal/address", "internal/api", "internal/app", "internal/config", "internal/tag", "templates", "ticketstore"},
-	"internal/app":     {"internal/api", "internal/config", "internal/desk", "internal/mailauth", "internal/message", "internal/outbox", "internal/remote", "internal/router", "internal/token", "smtpd", "templates", "ticketstore"},
+	"internal/app":     {"internal/address", "internal/api", "internal/config", "internal/desk", "internal/mailauth", "internal/message", "internal/outbox", "internal/remote", "internal/router", "internal/token", "smtpd", "templates", "ticketstore"},
 	"internal/api":     {"internal/address", "internal/desk", "internal/message", "internal/router", "templates", "ticketstore"},
 	"smtpd":            {"internal/address", "internal/desk", "internal/mailauth", "internal/message", "ticketstore"},
 	"internal/desk":    {"internal/address", "internal/message", "internal/router", "internal/tag", "internal/token", "templates", "ticketstore"},

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,9 +21,10 @@ const grace = 30 * time.Second
 
 // Run listens and serves until ctx ends, or until something fails so that it
 // must not go on. ready is called once everything listens, with the addresses
-// of the SMTP listeners.
+// of the SMTP listeners, those of smtp.listen_tls last.
 func (a *App) Run(ctx context.Context, ready func([]net.Addr)) error {
-	listeners, err := listen(a.cfg.SMTP.Listen)
+	plain := len(a.cfg.SMTP.Listen)
+	listeners, err := listen(slices.Concat(a.cfg.SMTP.Listen, a.cfg.SMTP.ListenTLS))
 	if err != nil {
 		return err
 	}
@@ -34,11 +36,15 @@ func (a *App) Run(ctx context.Context, ready func([]net.Addr)) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("opening the control socket: %w", err), closeAll(listeners))
 	}
-	r := &run{App: a, door: smtpd.New(a.desk, a.auth, a.door), http: &http.Server{Handler: a.api, ReadHeaderTimeout: time.Minute}}
+	r := &run{App: a, door: smtpd.New(currentDesk{a}, currentAuth{a}, a.door), http: &http.Server{Handler: http.HandlerFunc(a.serveAPI), ReadHeaderTimeout: time.Minute}}
 	r.sending, r.stopSending = context.WithCancel(context.WithoutCancel(ctx))
 	defer r.stopSending()
-	for _, l := range listeners {
-		r.start("the SMTP listener", func() error { return r.door.Serve(l) })
+	for i, l := range listeners {
+		serve := r.door.Serve
+		if i >= plain {
+			serve = r.door.ServeTLS
+		}
+		r.start("the SMTP listener", func() error { return serve(l) })
 	}
 	r.start("the control socket", func() error { return r.http.Serve(control) })
 	r.start("the outbox", func() error { return out.Run(r.sending) })
@@ -104,7 +110,7 @@ func listen(addrs []string) (list []net.Listener, err error) {
 			if errors.As(err, &sys) {
 				err = sys.Err
 			}
-			return nil, errors.Join(fmt.Errorf("cannot listen on %s: %w; stop what uses it or set smtp.listen to another address", a, err), closeAll(list))
+			return nil, errors.Join(fmt.Errorf("cannot listen on %s: %w; stop what uses it or set smtp.listen or smtp.listen_tls to another address", a, err), closeAll(list))
 		}
 		list = append(list, l)
 	}
