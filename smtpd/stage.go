@@ -291,7 +291,7 @@ func (st *stage) Write(p []byte) (int, error) {
 		st.silent--
 		return len(p), nil
 	}
-	if err := st.write(st.tellSize(line)); err != nil {
+	if err := st.write(st.inOurWords(line)); err != nil {
 		st.ended = true
 		return 0, err
 	}
@@ -302,10 +302,25 @@ func (st *stage) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// tellSize puts our limit into the answer to EHLO (RFC 1870 §3): go-smtp has
-// none, because it can refuse a mail only before its end is read.
-func (st *stage) tellSize(reply []byte) []byte {
-	return bytes.Replace(reply, []byte("250-SIZE\r\n"), fmt.Appendf(nil, "250-SIZE %d\r\n", st.srv.cfg.MaxMessage), 1)
+// inOurWords says what go-smtp says as RFC 5321 has it: the answer to HELO and
+// EHLO begins with our name (§4.1.1.1), MAIL and RCPT have their own enhanced
+// codes (RFC 3463 §3.2), and none repeats what the client sent. SIZE names our
+// limit (RFC 1870 §3): go-smtp has none, because it can refuse a mail only
+// before its end is read.
+func (st *stage) inOurWords(reply []byte) []byte {
+	switch {
+	case bytes.HasPrefix(reply, []byte("250-Hello ")):
+		_, rest, _ := bytes.Cut(reply, []byte("\r\n"))
+		rest = bytes.Replace(rest, []byte("250-SIZE\r\n"), fmt.Appendf(nil, "250-SIZE %d\r\n", st.srv.cfg.MaxMessage), 1)
+		return append([]byte("250-"+st.srv.cfg.Hostname+" at your service\r\n"), rest...)
+	case bytes.HasPrefix(reply, []byte("250 2.0.0 Hello ")):
+		return []byte("250 " + st.srv.cfg.Hostname + " at your service\r\n")
+	case bytes.HasPrefix(reply, []byte("250 2.0.0 Roger, ")):
+		return []byte("250 2.1.0 sender accepted\r\n")
+	case bytes.HasPrefix(reply, []byte("250 2.0.0 I'll make sure ")):
+		return []byte("250 2.1.5 recipient accepted\r\n")
+	}
+	return reply
 }
 
 // count ends a connection that got too much wrong.
