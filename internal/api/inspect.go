@@ -64,8 +64,10 @@ func decisionOf(out *desk.Outcome) Decision {
 		w.Captured = map[string]string{}
 	}
 	for _, t := range out.Change.Tickets {
-		w.Status = string(t.Status)
+		w.Status, w.Type, w.Priority = string(t.Status), t.Type, t.Priority
+		w.Marks, w.Linked, w.Candidate = t.Marks, t.Linked, t.Candidate
 	}
+	w.Marks, w.Linked = list(w.Marks), list(w.Linked)
 	for _, a := range out.Change.Actions {
 		w.Action, w.Trace = DecidedAction{a.Outcome, a.Visibility}, list(a.Trace)
 	}

@@ -226,6 +226,12 @@ type Decision struct {
 	Replies  []DecidedReply       `json:"replies"`
 	SMTP     SMTP                 `json:"smtp"`
 	Trace    []string             `json:"trace"`
+	// What the ticket would be like; empty when no ticket is touched.
+	Type      string               `json:"type"`
+	Priority  string               `json:"priority"`
+	Marks     []string             `json:"marks"`
+	Linked    []string             `json:"linked"`
+	Candidate ticketstore.TicketID `json:"candidate"`
 }
 
 // DecidedAction is the entry that the ticket would get.
