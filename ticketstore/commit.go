@@ -90,17 +90,17 @@ func (db *DB) commit(first *request) {
 	} else {
 		err = errors.Join(err, tx.Rollback(), db.undoSegments())
 	}
-	for _, r := range group {
-		if r.err == nil {
-			r.err = err
-		}
-		r.answer <- r.err
-	}
 	if due && err == nil {
 		select {
 		case db.wake <- struct{}{}:
 		default:
 		}
+	}
+	for _, r := range group {
+		if r.err == nil {
+			r.err = err
+		}
+		r.answer <- r.err
 	}
 }
 

@@ -22,14 +22,17 @@ type candidate struct {
 	id     ticketstore.TicketID
 	claim  *token.Claim
 	forged bool
+	ours   bool // the mail is our own, under the Message-ID we gave it
 }
 
 // candidates lists what a mail points to, the strongest sign first: our signed
 // addresses, our signed Message-IDs, the subject's tags, foreign Message-IDs.
 func (r *Rules) candidates(in *Input, s *sender, rcpts []Recipient, look Lookup) ([]candidate, error) {
 	list, ids := signed(rcpts), references(in.Message)
-	if s.class == message.Loop { // our own mail came back, under its own ID
-		ids = append([]string{in.Message.MessageID}, ids...)
+	if s.class == message.Loop {
+		if c, err := r.Keys.ParseMessage(in.Message.MessageID); err == nil {
+			list = append(list, candidate{by: ByMessageID, what: "our own mail that came back", id: c.Ticket, claim: &c, ours: true})
+		}
 	}
 	for _, id := range ids {
 		if c, err := r.Keys.ParseMessage(id); err == nil {
@@ -159,8 +162,8 @@ func (r *Rules) weigh(c candidate, s *sender, look Lookup) (weighed, bool, error
 	if c.by == ByBounce && s.machine() {
 		w.may = MayFile // only the mail system that we wrote to knows this address
 	}
-	if c.by == ByMessageID && !c.forged && (s.bounce() || s.class == message.Loop) {
-		w.may = MayFile // a failure report quotes our own Message-ID, a loop carries it
+	if c.ours || c.by == ByMessageID && !c.forged && s.bounce() {
+		w.may = MayFile // a failure report quotes our own Message-ID, a loop has it
 	}
 	w.because = fmt.Sprintf("%s: %s is %s here, %s, token %s, authentication %s", c.what, orUnknown(s.from.Address),
 		w.who.Kind, party(w.who.Belongs), w.who.Token, s.auth)
