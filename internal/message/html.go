@@ -11,13 +11,17 @@ import (
 
 // htmlToText makes readable text of HTML. It works on tokens, not on a tree:
 // the depth of hostile HTML costs nothing then.
-func htmlToText(s string) string {
+func htmlToText(s string) string { return dropMarks(markedText(s)) }
+
+// markedText is htmlToText with marks where the mail program says that a
+// quotation or a signature stands.
+func markedText(s string) string {
 	w := textWriter{}
 	z := html.NewTokenizer(strings.NewReader(s))
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			return w.done()
+			return w.marked()
 		case html.TextToken:
 			if w.skip == 0 {
 				w.text(string(z.Text()))
@@ -44,6 +48,13 @@ type textWriter struct {
 	href   string
 	linked int // length of line where the link began
 	any    bool
+
+	// What the structure says; see structure.
+	marks     []textMark
+	due       rune // the mark that the next line gets
+	quoted    bool // a quotation has begun
+	signTag   atom.Atom
+	signDepth int // open elements signTag within a signature
 }
 
 // maxQuote bounds how deep quotation is shown.
@@ -52,6 +63,10 @@ const maxQuote = 20
 func (w *textWriter) start(z *html.Tokenizer) {
 	name, more := z.TagName()
 	tag := atom.Lookup(name)
+	switch tag {
+	case atom.Div, atom.Hr, atom.Table, atom.Pre, atom.P, atom.Span:
+		w.structure(tag, z, more)
+	}
 	switch tag {
 	case atom.Script, atom.Style, atom.Head, atom.Title, atom.Template, atom.Noscript:
 		if tag != atom.Noscript {
@@ -93,6 +108,7 @@ func (w *textWriter) start(z *html.Tokenizer) {
 }
 
 func (w *textWriter) end(tag atom.Atom) {
+	w.structureEnds(tag)
 	switch tag {
 	case atom.Script, atom.Style, atom.Head, atom.Title, atom.Template:
 		w.skip = max(w.skip-1, 0)
@@ -216,6 +232,7 @@ func (w *textWriter) prepare() {
 		}
 	}
 	w.blank = 0
+	w.placeMark()
 }
 
 func (w *textWriter) prefix() string { return strings.Repeat("> ", w.quote) }
@@ -231,11 +248,6 @@ func (w *textWriter) flush() {
 	w.line.Reset()
 	w.linked = 0
 	w.any = true
-}
-
-func (w *textWriter) done() string {
-	w.flush()
-	return cleanText(w.out.String())
 }
 
 // attr returns an attribute of the current tag.

@@ -96,13 +96,13 @@ type segment struct {
 // body is the readable part of a subtree, in order.
 type body []segment
 
-// text joins the segments as plain text.
+// text joins the segments as plain text. What is made of HTML carries marks.
 func (b body) text() string {
 	var out []string
 	for _, s := range b {
 		t := s.plain
 		if s.hasRich && strings.TrimSpace(t) == "" {
-			t = htmlToText(s.rich)
+			t = markedText(s.rich)
 		}
 		if t = strings.Trim(t, "\n"); strings.TrimSpace(t) != "" {
 			out = append(out, t)

@@ -19,6 +19,7 @@ func ReadText(text string) (fresh, quoted, signature string, inline bool) {
 
 // split fills in what is new in the text, what is not, and what is passed on.
 func (m *Message) split() {
+	m.Text = dropMarks(m.Text)
 	s := splitText(m.Text, isForward(m.Subject))
 	m.Fresh, m.Quoted, m.Signature, m.Inline = s.fresh, s.quoted, s.signature, s.inline
 	m.Above, m.HasMarker, m.Forwarded, m.PassedOn = s.above, s.marker, s.forwarded, s.passedOn
