@@ -36,6 +36,9 @@ type installation struct {
 	bin    string
 	config string
 	data   string
+	// manage changes how serve is started, as a service manager does; nil changes
+	// nothing.
+	manage func(*exec.Cmd)
 }
 
 // install makes a desk with this configuration; "smtp.listen" must be on port 0.
@@ -69,6 +72,9 @@ func (d *installation) launch() (p *process, ready chan string) {
 	d.t.Helper()
 	p, ready = &process{exited: make(chan struct{})}, make(chan string, 1)
 	p.cmd = d.command("serve")
+	if d.manage != nil {
+		d.manage(p.cmd)
+	}
 	out, err := p.cmd.StderrPipe()
 	if err == nil {
 		err = p.cmd.Start()

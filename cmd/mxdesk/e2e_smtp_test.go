@@ -18,6 +18,10 @@ type wire struct {
 	r    *textproto.Reader
 }
 
+func newWire(conn net.Conn) *wire {
+	return &wire{conn: conn, r: textproto.NewReader(bufio.NewReader(conn))}
+}
+
 // reply is what a server answers. Code is 0 when the connection broke.
 type reply struct {
 	code int
@@ -37,7 +41,7 @@ func connect(addr, source string) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{conn: conn, r: textproto.NewReader(bufio.NewReader(conn))}
+	w := newWire(conn)
 	if got := w.answer(); got.code != 220 {
 		conn.Close()
 		return nil, fmt.Errorf("greeted with %s", got)

@@ -55,6 +55,7 @@ type cli struct {
 // env is what a command runs with.
 type env struct {
 	ctx    context.Context
+	hurry  <-chan struct{} // closed when a stop was asked for twice
 	cli    *cli
 	stdin  io.Reader
 	stdout io.Writer
@@ -71,14 +72,22 @@ func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
+	hurry := make(chan struct{})
+	go func() { // ends with the process
+		<-signals
+		stop()
+		<-signals
+		close(hurry)
+	}()
+	os.Exit(run(ctx, hurry, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run carries out one command line and returns the exit code.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+// run carries out one command line and returns the exit code. When ctx ends, the
+// command stops in order; when hurry is closed, it waits for nobody any more.
+func run(ctx context.Context, hurry <-chan struct{}, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var c cli
 	done := -1
 	parser, err := kong.New(&c,
@@ -111,7 +120,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 		return exitUsage
 	}
-	err = k.Run(&env{ctx: ctx, cli: &c, stdin: stdin, stdout: stdout, stderr: stderr})
+	err = k.Run(&env{ctx: ctx, hurry: hurry, cli: &c, stdin: stdin, stdout: stdout, stderr: stderr})
 	if err == nil {
 		return exitOK
 	}
@@ -144,7 +153,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &own):
 		return own.code
-	case errors.As(err, &conf), errors.Is(err, app.ErrConfig):
+	case errors.As(err, &conf), errors.Is(err, app.ErrConfig), errors.Is(err, app.ErrSockets):
 		return exitConfig
 	case errors.Is(err, api.ErrUnreachable):
 		return exitUnreachable

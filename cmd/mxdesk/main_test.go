@@ -42,5 +42,5 @@ const nobody = 65534
 func runArgs() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	return run(ctx, nil, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 }

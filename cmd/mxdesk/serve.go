@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 
 	"mxdesk/internal/app"
 	"mxdesk/internal/config"
+	"mxdesk/internal/systemd"
 	"mxdesk/ticketstore"
 )
 
@@ -25,6 +27,10 @@ func (serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	manager, err := systemd.Receive()
+	if err != nil {
+		return err
+	}
 	hangup, release := e.hangups()
 	defer release()
 	a, err := app.Open(cfg, e.logger(cfg.LogLevel))
@@ -34,10 +40,26 @@ func (serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	reloading := e.reload(a, hangup)
-	err = a.Run(e.ctx, func(addrs []net.Addr) { e.banner(cfg, addrs) })
+	tell := e.teller(manager)
+	reloading := e.reload(a, hangup, tell)
+	stopping := context.AfterFunc(e.ctx, func() { tell(systemd.Stopping) })
+	err = a.Run(e.ctx, app.Options{Sockets: manager.Sockets, Hurry: e.hurry, Ready: func(at []app.Entrance) {
+		e.banner(cfg, at)
+		tell(systemd.Ready)
+	}})
+	stopping()
 	reloading()
 	return errors.Join(err, a.Close())
+}
+
+// teller tells the service manager about a state. A manager that cannot be told
+// is no reason to stop: it finds out by itself.
+func (e *env) teller(m *systemd.Manager) func(state string) {
+	return func(state string) {
+		if err := m.Notify(state); err != nil {
+			fmt.Fprintln(e.stderr, "mxdesk:", err)
+		}
+	}
 }
 
 // hangups catches SIGHUP. Without a configuration file there is nothing to read
@@ -54,14 +76,16 @@ func (e *env) hangups() (signals chan os.Signal, release func()) {
 
 // reload reads the configuration again at every signal, until stop, which waits
 // for one that is being read.
-func (e *env) reload(a *app.App, signals <-chan os.Signal) (stop func()) {
+func (e *env) reload(a *app.App, signals <-chan os.Signal, tell func(state string)) (stop func()) {
 	end := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
 			select {
 			case <-signals:
+				tell(systemd.Reloading())
 				_ = a.Reload(e.config) // it is in the log
+				tell(systemd.Ready)
 			case <-end:
 				return
 			}
@@ -71,11 +95,11 @@ func (e *env) reload(a *app.App, signals <-chan os.Signal) (stop func()) {
 }
 
 // banner says what runs and what to try next.
-func (e *env) banner(cfg *config.Config, addrs []net.Addr) {
+func (e *env) banner(cfg *config.Config, at []app.Entrance) {
 	var where []string
-	for i, a := range addrs {
-		where = append(where, a.String())
-		if i >= len(cfg.SMTP.Listen) {
+	for i, a := range at {
+		where = append(where, a.Addr().String())
+		if a.Kind == app.SMTPS {
 			where[i] += " (TLS)"
 		}
 	}
@@ -90,12 +114,12 @@ func (e *env) banner(cfg *config.Config, addrs []net.Addr) {
 	if cfg.Outbound.Route == "capture" {
 		p("Outgoing mail is not sent but written to %s", cfg.Outbound.CaptureDir)
 	}
-	if e.cli.Config != "" || len(addrs) == 0 {
+	if e.cli.Config != "" || len(at) == 0 {
 		return
 	}
 	self := e.self()
 	to := cfg.Mailboxes()[0].AddressList()[0].String()
-	host, port, _ := net.SplitHostPort(addrs[0].String())
+	host, port, _ := net.SplitHostPort(at[0].Addr().String())
 	p(`
 Try it from another terminal:
 

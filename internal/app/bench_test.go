@@ -27,7 +27,9 @@ func start(b *testing.B) string {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ready, done := make(chan string, 1), make(chan error, 1)
-	go func() { done <- a.Run(ctx, func(l []net.Addr) { ready <- l[0].String() }) }()
+	go func() {
+		done <- a.Run(ctx, app.Options{Ready: func(e []app.Entrance) { ready <- e[0].Addr().String() }})
+	}()
 	b.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {

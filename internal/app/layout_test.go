@@ -18,8 +18,8 @@ import (
 // allowed are the edges between the packages of mxdesk: who may import whom.
 // A new edge is a decision; it belongs into the architecture first.
 var allowed = map[string][]string{
-	"cmd/mxdesk":       {"internal/address", "internal/api", "internal/app", "internal/config", "internal/tag", "templates", "ticketstore"},
-	"internal/app":     {"internal/address", "internal/api", "internal/config", "internal/desk", "internal/mailauth", "internal/message", "internal/outbox", "internal/remote", "internal/router", "internal/token", "smtpd", "templates", "ticketstore"},
+	"cmd/mxdesk":       {"internal/address", "internal/api", "internal/app", "internal/config", "internal/systemd", "internal/tag", "templates", "ticketstore"},
+	"internal/app":     {"internal/address", "internal/api", "internal/config", "internal/desk", "internal/mailauth", "internal/message", "internal/outbox", "internal/remote", "internal/router", "internal/systemd", "internal/token", "smtpd", "templates", "ticketstore"},
 	"internal/api":     {"internal/address", "internal/desk", "internal/message", "internal/router", "templates", "ticketstore"},
 	"smtpd":            {"internal/address", "internal/desk", "internal/mailauth", "internal/message", "ticketstore"},
 	"internal/desk":    {"internal/address", "internal/message", "internal/router", "internal/tag", "internal/token", "templates", "ticketstore"},
@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"internal/message": {"internal/address"},
 	"internal/address": {},
 	"internal/tag":     {},
+	"internal/systemd": {},
 	"templates":        {},
 	"ticketstore":      {"internal/address"},
 

@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"slices"
 	"sync"
 	"time"
 
 	"mxdesk/internal/api"
+	"mxdesk/internal/systemd"
 	"mxdesk/smtpd"
 )
 
@@ -19,40 +18,51 @@ import (
 // for.
 const grace = 30 * time.Second
 
+// What ends the wait for transactions under way.
+var (
+	errGrace = fmt.Errorf("not finished within %v, so they were cut", grace)
+	errHurry = errors.New("cut, because a stop was asked for twice")
+)
+
+// Options are what [App.Run] takes from around it. All of them are optional.
+type Options struct {
+	// Sockets are handed-over sockets; they are closed in any case, by Run.
+	Sockets []systemd.Socket
+	// Ready is called once everything listens, with the addresses of the door.
+	Ready func([]Entrance)
+	// Hurry ends the grace of a stop: clients in a transaction are cut.
+	Hurry <-chan struct{}
+}
+
 // Run listens and serves until ctx ends, or until something fails so that it
-// must not go on. ready is called once everything listens, with the addresses
-// of the SMTP listeners, those of smtp.listen_tls last.
-func (a *App) Run(ctx context.Context, ready func([]net.Addr)) error {
-	plain := len(a.cfg.SMTP.Listen)
-	listeners, err := listen(slices.Concat(a.cfg.SMTP.Listen, a.cfg.SMTP.ListenTLS))
+// must not go on.
+func (a *App) Run(ctx context.Context, o Options) error {
+	entrances, err := a.entrances(o.Sockets)
 	if err != nil {
 		return err
 	}
 	out, err := a.outbox()
 	if err != nil {
-		return errors.Join(err, closeAll(listeners))
+		return errors.Join(err, closeAll(entrances))
 	}
 	control, err := api.Listen(a.cfg.DataDir)
 	if err != nil {
-		return errors.Join(fmt.Errorf("opening the control socket: %w", err), closeAll(listeners))
+		return errors.Join(fmt.Errorf("opening the control socket: %w", err), closeAll(entrances))
 	}
-	r := &run{App: a, door: smtpd.New(currentDesk{a}, currentAuth{a}, a.door), http: &http.Server{Handler: http.HandlerFunc(a.serveAPI), ReadHeaderTimeout: time.Minute}}
+	r := &run{
+		App: a, hurry: o.Hurry, door: smtpd.New(currentDesk{a}, currentAuth{a}, a.door),
+		http: &http.Server{Handler: http.HandlerFunc(a.serveAPI), ReadHeaderTimeout: time.Minute},
+	}
 	r.sending, r.stopSending = context.WithCancel(context.WithoutCancel(ctx))
 	defer r.stopSending()
-	for i, l := range listeners {
-		serve := r.door.Serve
-		if i >= plain {
-			serve = r.door.ServeTLS
-		}
-		r.start("the SMTP listener", func() error { return serve(l) })
+	for _, e := range entrances {
+		r.start("the SMTP listener", func() error { return r.serve(e) })
 	}
 	r.start("the control socket", func() error { return r.http.Serve(control) })
 	r.start("the outbox", func() error { return out.Run(r.sending) })
-	addrs := make([]net.Addr, len(listeners))
-	for i, l := range listeners {
-		addrs[i] = l.Addr()
+	if o.Ready != nil {
+		o.Ready(entrances)
 	}
-	ready(addrs)
 	var cause error
 	select {
 	case <-ctx.Done():
@@ -64,6 +74,7 @@ func (a *App) Run(ctx context.Context, ready func([]net.Addr)) error {
 // run is what goes on while a desk serves.
 type run struct {
 	*App
+	hurry       <-chan struct{}
 	door        *smtpd.Server
 	http        *http.Server
 	sending     context.Context
@@ -85,42 +96,34 @@ func (r *run) start(what string, part func() error) {
 	})
 }
 
+// serve serves one listener of the door.
+func (r *run) serve(e Entrance) error {
+	if e.Kind == SMTPS {
+		return r.door.ServeTLS(e.listener)
+	}
+	return r.door.Serve(e.listener)
+}
+
 // stop ends everything in order: no new mail, then no new delivery, then no
-// more commands.
+// more commands. Who has not finished when the grace is over is cut.
 func (r *run) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), grace, errGrace)
 	defer cancel()
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	r.wg.Go(func() {
+		select {
+		case <-r.hurry:
+			cut(errHurry)
+		case <-ctx.Done():
+		}
+	})
 	err := r.door.Shutdown(ctx)
 	r.stopSending()
-	err = errors.Join(err, r.http.Shutdown(ctx))
+	if e := r.http.Shutdown(ctx); e != nil {
+		err = errors.Join(err, fmt.Errorf("waiting for commands: %w", context.Cause(ctx)), r.http.Close())
+	}
+	cut(nil)
 	r.wg.Wait()
 	return err
-}
-
-// listen opens all SMTP listeners, or none.
-func listen(addrs []string) (list []net.Listener, err error) {
-	for _, a := range addrs {
-		l, err := net.Listen("tcp", a)
-		if err != nil {
-			var op *net.OpError
-			if errors.As(err, &op) {
-				err = op.Err
-			}
-			var sys *os.SyscallError
-			if errors.As(err, &sys) {
-				err = sys.Err
-			}
-			return nil, errors.Join(fmt.Errorf("cannot listen on %s: %w; stop what uses it or set smtp.listen or smtp.listen_tls to another address", a, err), closeAll(list))
-		}
-		list = append(list, l)
-	}
-	return list, nil
-}
-
-func closeAll(list []net.Listener) error {
-	var errs []error
-	for _, l := range list {
-		errs = append(errs, l.Close())
-	}
-	return errors.Join(errs...)
 }
