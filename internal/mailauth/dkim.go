@@ -36,6 +36,10 @@ type dkimOutcome struct {
 	testing  bool // the key has t=y
 	reason   string
 	aligned  bool // with the author's domain
+	// byIdentity is set when domain is that of i=, as a relay gave no d=, which
+	// may be the same or above it.
+	byIdentity bool
+	by         string // the relay whose word this is; "" when we verified it
 }
 
 // counts reports whether the signature authenticates its domain. A key in test

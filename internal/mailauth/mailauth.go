@@ -44,8 +44,11 @@ type Config struct {
 	// DefaultBudget.
 	Budget time.Duration
 	// TrustLoopback counts every mail from a loopback address as authenticated,
-	// provided that its From field names one author.
+	// provided that its From field names one author and that it came over no
+	// relay.
 	TrustLoopback bool
+	// Relays are the site's own mail servers in front of us.
+	Relays []Relay
 }
 
 // Checker computes verdicts. It may be used by several goroutines at once.
@@ -66,6 +69,7 @@ func (c *Checker) AuthservID() string { return c.conf.AuthservID }
 type Input struct {
 	ClientIP netip.Addr      // the zero Addr when the mail came by no connection
 	Helo     string          // as the client gave it, unchecked
+	Relay    string          // the peer that handed the mail over: "" when not known, RelayUnix, or an IP address
 	MailFrom address.Address // zero for the null reverse-path
 	Header   *message.Header // as message.ReadHeader made it from Content
 	Content  message.Content // the octets as received
@@ -78,7 +82,9 @@ func (c *Checker) Check(ctx context.Context, in Input) ticketstore.Verdict {
 	if in.Now.IsZero() {
 		in.Now = time.Now()
 	}
-	e := &evaluation{in: in, author: author(in.Header)}
+	e := &evaluation{in: in, author: author(in.Header), route: c.route(in)}
+	e.said = c.listen(in, e.route, e.author)
+	e.in.ClientIP, e.in.Helo = e.route.client.ip, e.route.client.helo
 	if c.conf.Resolver == nil {
 		e.skip("no DNS configured")
 	} else {
@@ -87,12 +93,25 @@ func (c *Checker) Check(ctx context.Context, in Input) ticketstore.Verdict {
 		e.run(ctx, dns{c.conf.Resolver})
 	}
 	v := e.verdict()
-	if c.conf.TrustLoopback && in.ClientIP.Unmap().IsLoopback() && in.Header.FromErr == nil {
+	if in.Header.FromErr == nil && c.ownMachine(in, e.route) {
 		v.Auth = ticketstore.AuthAligned
 		v.Reason = "came from this machine (" + in.ClientIP.Unmap().String() + "), which is trusted by configuration"
 	}
 	v.Authenticated = v.Auth == ticketstore.AuthAligned
 	return v
+}
+
+// ownMachine reports whether a mail counts as authenticated because it was
+// made on this machine. What a relay took from others was not.
+func (c *Checker) ownMachine(in Input, r route) bool {
+	if !c.conf.TrustLoopback || r.relayed() || !in.ClientIP.Unmap().IsLoopback() {
+		return false
+	}
+	if in.Relay == "" {
+		return true
+	}
+	peer, err := netip.ParseAddr(in.Relay)
+	return err == nil && peer.Unmap().IsLoopback() && c.relayAt(peer) == nil
 }
 
 // author is the Author Domain (RFC 9989 §3.2.2), or "" when From does not name
@@ -109,7 +128,9 @@ func author(h *message.Header) address.Domain {
 type evaluation struct {
 	in      Input
 	author  address.Domain // "" when there is no single author
-	skipped string         // why nothing was looked up
+	route   route
+	said    testimony
+	skipped string // why nothing was looked up
 	tree    *tree
 	spf     spfOutcome
 	dkim    []dkimOutcome
@@ -117,10 +138,19 @@ type evaluation struct {
 	trouble string // DNS trouble that may have changed the outcome
 }
 
+// skip is a check without DNS: there is only what relays say, and of that only
+// what is about the author's very domain.
 func (e *evaluation) skip(reason string) {
 	e.skipped = reason
-	e.tree = newTree(dns{})
 	e.spf = spfOutcome{result: resultNone, domain: spfDomain(e.in), reason: reason}
+	if e.said.spf != nil {
+		e.spf = *e.said.spf
+		e.spf.aligned = e.author != "" && e.spf.result == resultPass && e.spf.domain == e.author
+	}
+	e.dkim = e.said.dkim
+	for i := range e.dkim {
+		e.dkim[i].aligned = e.author != "" && e.dkim[i].domain == e.author && !e.dkim[i].byIdentity
+	}
 	e.policy = policy{result: resultNone, reason: reason}
 }
 
@@ -128,13 +158,13 @@ func (e *evaluation) run(ctx context.Context, d dns) {
 	e.tree = newTree(d)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		e.spf = checkSPF(ctx, d, e.in)
+		e.spf = e.checkSPF(ctx, d)
 		if e.spf.result == resultPass {
 			e.prepare(ctx, e.spf.domain)
 		}
 	})
 	wg.Go(func() {
-		e.dkim = checkDKIM(ctx, d, e.in, e.author)
+		e.dkim = append(checkDKIM(ctx, d, e.in, e.author), e.said.dkim...)
 		for _, o := range e.dkim {
 			if o.counts() {
 				e.prepare(ctx, o.domain)
@@ -144,6 +174,21 @@ func (e *evaluation) run(ctx context.Context, d dns) {
 	wg.Go(func() { e.policy = e.tree.policy(ctx, e.author) })
 	wg.Wait()
 	e.align(ctx)
+}
+
+// checkSPF takes a relay's word, or asks for the client that came to it.
+func (e *evaluation) checkSPF(ctx context.Context, d dns) spfOutcome {
+	if e.said.spf != nil {
+		return *e.said.spf
+	}
+	out := checkSPF(ctx, d, e.in)
+	switch {
+	case e.route.doubt != "":
+		out.reason = "the mail came over the relay " + e.route.peer + ", but where that took it from is not known: " + e.route.doubt
+	case e.route.relayed():
+		out.reason += ", which came to the relay " + e.route.peer
+	}
+	return out
 }
 
 // prepare walks the tree of an authenticated domain while the other checks

@@ -34,7 +34,11 @@ func ResultsField(authservID string, in Input, v ticketstore.Verdict) string {
 		}
 	}
 	if in.MailFrom.IsZero() {
-		result("spf", v.SPF.Result, v.SPF.Reason, "smtp.helo", in.Helo)
+		helo := v.SPF.Domain // behind a relay not what was said to us
+		if helo == "" {
+			helo = in.Helo
+		}
+		result("spf", v.SPF.Result, v.SPF.Reason, "smtp.helo", helo)
 	} else {
 		result("spf", v.SPF.Result, v.SPF.Reason, "smtp.mailfrom", in.MailFrom.String())
 	}
@@ -107,19 +111,23 @@ func quoteAlways(s string) string {
 	return b.String()
 }
 
-// Distrusted returns the Authentication-Results fields of a mail that must not
-// be believed behind us (RFC 8601 §5): those that claim our authserv-id, in
-// whatever disguise, and those whose id cannot be read in one clear way. ARC
-// fields are left alone.
+// Distrusted is what [Checker.Distrusted] returns when there are no relays.
 func Distrusted(authservID string, h *message.Header) []message.Field {
-	var list []message.Field
 	ours := canonicalID(authservID)
+	return distrusted(h, func(_ int, id string) bool { return id == ours })
+}
+
+// distrusted returns the Authentication-Results fields whose name cannot be
+// read, or is found false by the function, which gets a field's index and its
+// name in canonical form.
+func distrusted(h *message.Header, isFalse func(i int, id string) bool) []message.Field {
+	var list []message.Field
 	for i := range h.Fields {
 		f := &h.Fields[i]
 		if !isResults(f.Name) {
 			continue
 		}
-		if id, ok := readID(f.Value); !ok || canonicalID(id) == ours {
+		if id, ok := readID(f.Value); !ok || isFalse(i, canonicalID(id)) {
 			list = append(list, *f)
 		}
 	}

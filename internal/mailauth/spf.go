@@ -16,7 +16,8 @@ type spfOutcome struct {
 	result  string
 	domain  address.Domain // the envelope sender's, or that of HELO when it is null
 	reason  string
-	aligned bool // with the author's domain
+	aligned bool   // with the author's domain
+	by      string // the relay whose word this is; "" when we checked
 }
 
 // spfDomain is the domain that SPF is checked for (RFC 7208 §2.4), or "" when

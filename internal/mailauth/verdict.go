@@ -18,7 +18,7 @@ func (e *evaluation) align(ctx context.Context) {
 		o := &e.dkim[i]
 		strict := p.record != nil && p.record.strictDKIM
 		switch {
-		case o.counts():
+		case o.counts() && !(strict && o.byIdentity):
 			o.aligned = e.speaks(ctx, o.domain, strict)
 		case o.result == resultTempError && e.couldSpeak(o.domain, strict):
 			e.blame("DKIM: " + o.reason)
@@ -81,7 +81,16 @@ func (e *evaluation) dmarc() ticketstore.DMARCResult {
 	d := ticketstore.DMARCResult{
 		Result: p.result, Domain: string(e.author), Policy: p.want, Record: string(p.at), Reason: p.reason,
 	}
-	if p.record == nil {
+	switch said := e.said.dmarc; {
+	case said.result == resultPass && e.author != "":
+		d.Result = resultPass
+		d.Reason = "DMARC passed" + accordingTo(said.by)
+		return d
+	case said.result == resultFail && e.speakers() == "":
+		d.Result = resultFail
+		d.Reason = "DMARC failed" + accordingTo(said.by)
+		return d
+	case p.record == nil:
 		return d
 	}
 	switch {
@@ -104,10 +113,12 @@ func (e *evaluation) auth() (ticketstore.Auth, string) {
 		return ticketstore.AuthNone, "the author is not certain: " + e.in.Header.FromErr.Error()
 	case e.author == "":
 		return ticketstore.AuthNone, "the mail names no author"
-	case e.skipped != "":
-		return ticketstore.AuthNone, e.skipped
 	case by != "":
 		return ticketstore.AuthAligned, by + " for the From domain " + string(e.author)
+	case e.said.dmarc.result == resultFail:
+		return ticketstore.AuthFail, "DMARC failed for the From domain " + string(e.author) + accordingTo(e.said.dmarc.by)
+	case e.skipped != "":
+		return ticketstore.AuthNone, e.skipped
 	case e.trouble != "":
 		return ticketstore.AuthTempError, e.trouble
 	case e.policy.record != nil:
@@ -123,12 +134,15 @@ func (e *evaluation) speakers() string {
 	var list []string
 	for _, o := range e.dkim {
 		if o.aligned {
-			list = append(list, "DKIM passed ("+string(o.domain)+")")
+			list = append(list, "DKIM passed ("+string(o.domain)+")"+accordingTo(o.by))
 			break
 		}
 	}
 	if e.spf.aligned {
-		list = append(list, "SPF passed ("+string(e.spf.domain)+")")
+		list = append(list, "SPF passed ("+string(e.spf.domain)+")"+accordingTo(e.spf.by))
+	}
+	if e.said.dmarc.result == resultPass && e.author != "" {
+		list = append(list, "DMARC passed"+accordingTo(e.said.dmarc.by))
 	}
 	return strings.Join(list, " and ")
 }
