@@ -10,7 +10,6 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 )
 
 // How long things are remembered.
@@ -29,6 +28,7 @@ type applier struct {
 	tx       *bolt.Tx
 	segments *segments
 	view     *view
+	sums     *sums
 	room     int64 // octets of disk that the group may use
 	due      bool
 	octets   int64 // of records, written by the group
@@ -64,7 +64,7 @@ func (a *applier) check(c *Change) error {
 	}
 	for _, act := range c.Actions {
 		last, ok := seqs[act.Ticket]
-		if !ok || act.Seq == 0 || act.Seq > last || a.tx.Bucket(bActions).Get(actionKey(act.Ticket, act.Seq)) != nil {
+		if !ok || act.Seq == 0 || act.Seq > last || a.view.table(bActions).has(actionKey(act.Ticket, act.Seq)) {
 			return fmt.Errorf("%w: action %s/%d does not follow its ticket", ErrConflict, act.Ticket, act.Seq)
 		}
 	}
@@ -127,7 +127,11 @@ func (a *applier) checkContacts(c *Change, next ContactID) error {
 			next++
 		}
 		for _, ad := range p.Addresses {
-			if owner := a.tx.Bucket(bPeople).Get([]byte(ad.Key())); owner != nil && binary.BigEndian.Uint64(owner) != uint64(p.ID) {
+			owner, err := a.view.table(bPeople).get([]byte(ad.Key()))
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+			if err == nil && binary.BigEndian.Uint64(owner) != uint64(p.ID) {
 				return fmt.Errorf("%w: %s belongs to contact %d", ErrConflict, ad, binary.BigEndian.Uint64(owner))
 			}
 		}
@@ -150,12 +154,21 @@ func (a *applier) apply(c *Change) error {
 	return nil
 }
 
-func (a *applier) put(bucket, key []byte, value any) error {
+// put writes a value as JSON.
+func (a *applier) put(name, key []byte, value any) error {
 	b, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	return a.tx.Bucket(bucket).Put(key, b)
+	return a.putRaw(name, key, b)
+}
+
+func (a *applier) putRaw(name, key, value []byte) error {
+	return a.sums.put(string(name), a.view.table(name), key, value)
+}
+
+func (a *applier) remove(name, key []byte) error {
+	return a.sums.remove(string(name), a.view.table(name), key)
 }
 
 // grow raises a bucket's sequence to at least n.
@@ -178,7 +191,7 @@ func (a *applier) putRecords(c *Change) error {
 			return err
 		}
 		a.octets += p.end() - p.offset
-		if err := a.tx.Bucket(bRecords).Put(key64(uint64(r.ID)), p.encode()); err != nil {
+		if err := a.putRaw(bRecords, key64(uint64(r.ID)), p.encode()); err != nil {
 			return err
 		}
 		if err := a.grow(bRecords, uint64(r.ID)); err != nil {
@@ -193,8 +206,8 @@ func (a *applier) putTickets(c *Change) error {
 		if err := errors.Join(a.put(bTickets, key64(uint64(t.ID)), t), a.grow(bTickets, uint64(t.ID))); err != nil {
 			return err
 		}
-		if keys := a.tx.Bucket(bMailboxes); t.Mailbox != "" && keys.Get([]byte(t.Mailbox)) == nil {
-			if err := keys.Put([]byte(t.Mailbox), key64(uint64(t.ID))); err != nil {
+		if t.Mailbox != "" && !a.view.table(bMailboxes).has([]byte(t.Mailbox)) {
+			if err := a.putRaw(bMailboxes, []byte(t.Mailbox), key64(uint64(t.ID))); err != nil {
 				return err
 			}
 		}
@@ -218,21 +231,33 @@ func messageKey(id string) []byte {
 	return sum[:16]
 }
 
-// period returns the bucket of a day or a month, made when missing.
-func (a *applier) period(bucket []byte, at time.Time, format string) (*bolt.Bucket, error) {
-	return a.tx.Bucket(bucket).CreateBucketIfNotExists([]byte(at.UTC().Format(format)))
+// period is the part of a table for a day or a month, made when missing.
+type period struct {
+	table
+	path string
+	sums *sums
+}
+
+func (p period) put(key, value []byte) error { return p.sums.put(p.path, p.table, key, value) }
+
+func partPath(name, part []byte) string { return string(name) + "/" + string(part) }
+
+func (a *applier) period(name []byte, at time.Time, format string) (period, error) {
+	part := []byte(at.UTC().Format(format))
+	b, err := a.tx.Bucket(name).CreateBucketIfNotExists(part)
+	return period{table{b, string(name)}, partPath(name, part), a.sums}, err
 }
 
 // expire drops the days before the last keep ones.
-func (a *applier) expire(bucket []byte, at time.Time, keep int) error {
-	b := a.tx.Bucket(bucket)
+func (a *applier) expire(name []byte, at time.Time, keep int) error {
+	b := a.tx.Bucket(name)
 	oldest := at.UTC().AddDate(0, 0, -keep).Format(dayFormat)
 	for {
 		day, _ := b.Cursor().First()
 		if day == nil || string(day) >= oldest {
 			return nil
 		}
-		if err := b.DeleteBucket(day); err != nil {
+		if err := errors.Join(a.sums.forget(partPath(name, day)), b.DeleteBucket(day)); err != nil {
 			return err
 		}
 	}
@@ -242,7 +267,7 @@ func (a *applier) putMessages(c *Change) error {
 	if len(c.MessageIDs) == 0 {
 		return nil
 	}
-	b, err := a.period(bMessages, c.At, monthFormat)
+	month, err := a.period(bMessages, c.At, monthFormat)
 	if err != nil {
 		return err
 	}
@@ -250,11 +275,14 @@ func (a *applier) putMessages(c *Change) error {
 		// A Message-ID is its sender's to choose, also that of somebody else's
 		// mail: all tickets are kept, up to a bound, and trust decides.
 		key := messageKey(m.MessageID)
-		refs := b.Get(key)
+		refs, err := month.get(key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
 		if len(refs) >= maxSameID*refSize {
 			continue
 		}
-		if err := b.Put(key, append(slices.Clone(refs), actionKey(m.Ticket, m.Action)...)); err != nil {
+		if err := month.put(key, append(slices.Clone(refs), actionKey(m.Ticket, m.Action)...)); err != nil {
 			return err
 		}
 	}
@@ -263,7 +291,7 @@ func (a *applier) putMessages(c *Change) error {
 
 func (a *applier) putSeen(c *Change) error {
 	for _, s := range c.Seen {
-		b, err := a.period(bSeen, s.At, dayFormat)
+		day, err := a.period(bSeen, s.At, dayFormat)
 		if err != nil {
 			return err
 		}
@@ -271,7 +299,7 @@ func (a *applier) putSeen(c *Change) error {
 		if err != nil {
 			return err
 		}
-		if err := b.Put(s.Key[:], v); err != nil {
+		if err := day.put(s.Key[:], v); err != nil {
 			return err
 		}
 		if err := a.expire(bSeen, s.At, seenDays); err != nil {
@@ -281,30 +309,32 @@ func (a *applier) putSeen(c *Change) error {
 	return nil
 }
 
-func (a *applier) putContacts(c *Change) error {
-	people := a.tx.Bucket(bPeople)
-	forget := func(id ContactID) error {
-		old, err := a.view.Contact(id)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		for _, ad := range old.Addresses {
-			err = errors.Join(err, people.Delete([]byte(ad.Key())))
-		}
-		return errors.Join(err, a.tx.Bucket(bAgents).Delete(key64(uint64(id))))
+// unlist takes a contact out of the indexes.
+func (a *applier) unlist(id ContactID) error {
+	old, err := a.view.Contact(id)
+	if errors.Is(err, ErrNotFound) {
+		return nil
 	}
+	for _, ad := range old.Addresses {
+		err = errors.Join(err, a.remove(bPeople, []byte(ad.Key())))
+	}
+	return errors.Join(err, a.remove(bAgents, key64(uint64(id))))
+}
+
+func (a *applier) putContacts(c *Change) error {
 	for _, id := range c.Forget {
-		if err := errors.Join(forget(id), a.tx.Bucket(bContacts).Delete(key64(uint64(id)))); err != nil {
+		if err := errors.Join(a.unlist(id), a.remove(bContacts, key64(uint64(id)))); err != nil {
 			return err
 		}
 	}
 	for _, p := range c.Contacts {
-		err := errors.Join(forget(p.ID), a.put(bContacts, key64(uint64(p.ID)), p), a.grow(bContacts, uint64(p.ID)))
+		id := key64(uint64(p.ID))
+		err := errors.Join(a.unlist(p.ID), a.put(bContacts, id, p), a.grow(bContacts, uint64(p.ID)))
 		for _, ad := range p.Addresses {
-			err = errors.Join(err, people.Put([]byte(ad.Key()), key64(uint64(p.ID))))
+			err = errors.Join(err, a.putRaw(bPeople, []byte(ad.Key()), id))
 		}
 		if p.Kind == KindAgent {
-			err = errors.Join(err, a.tx.Bucket(bAgents).Put(key64(uint64(p.ID)), []byte{}))
+			err = errors.Join(err, a.putRaw(bAgents, id, nil))
 		}
 		if err != nil {
 			return err
@@ -314,21 +344,20 @@ func (a *applier) putContacts(c *Change) error {
 }
 
 func (a *applier) putItems(c *Change) error {
-	due := a.tx.Bucket(bDue)
 	for _, it := range c.Items {
 		old, err := a.view.Item(it.ID)
 		if err == nil && old.State.Due() {
-			err = due.Delete(dueKey(old.Next, it.ID))
+			err = a.remove(bDue, dueKey(old.Next, it.ID))
 		}
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
 		err = errors.Join(
 			a.put(bItems, key64(uint64(it.ID)), it), a.grow(bItems, uint64(it.ID)),
-			a.tx.Bucket(bItemsOf).Put(key64x2(uint64(it.Ticket), uint64(it.ID)), []byte{}))
+			a.putRaw(bItemsOf, key64x2(uint64(it.Ticket), uint64(it.ID)), nil))
 		if it.State.Due() {
 			a.due = true
-			err = errors.Join(err, due.Put(dueKey(it.Next, it.ID), []byte{}))
+			err = errors.Join(err, a.putRaw(bDue, dueKey(it.Next, it.ID), nil))
 		}
 		if err != nil {
 			return err
@@ -350,13 +379,16 @@ func (a *applier) countAutoMail(c *Change) error {
 	if len(c.AutoMails) == 0 {
 		return nil
 	}
-	b, err := a.period(bAutoMail, c.At, dayFormat)
-	if err != nil && !errors.Is(err, berrors.ErrBucketExists) {
+	day, err := a.period(bAutoMail, c.At, dayFormat)
+	if err != nil {
 		return err
 	}
 	for _, to := range c.AutoMails {
-		n := count(b.Get([]byte(to.Key()))) + 1
-		if err := b.Put([]byte(to.Key()), binary.BigEndian.AppendUint32(nil, n)); err != nil {
+		old, err := day.get([]byte(to.Key()))
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if err := day.put([]byte(to.Key()), binary.BigEndian.AppendUint32(nil, count(old)+1)); err != nil {
 			return err
 		}
 	}

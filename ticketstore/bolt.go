@@ -3,7 +3,6 @@ package ticketstore
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sys/unix"
 )
 
 // Names in the data folder.
@@ -23,8 +23,9 @@ const (
 	suspectName  = "desk.suspect"
 )
 
-// schema is the version of the file's layout.
-const schema = 1
+// schema is the version of the file's layout. Version 2 seals each value (see
+// table); files of version 1 are rewritten when they are opened.
+const schema = 2
 
 // The buckets. Keys are numbers in big-endian order, so that they grow with
 // time, unless said otherwise.
@@ -91,18 +92,9 @@ func Open(dir string, opt Options) (*DB, error) {
 	if opt.SegmentSize == 0 {
 		opt.SegmentSize = 256 << 20
 	}
-	path := filepath.Join(dir, dbName)
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		if err := create(dir, path); err != nil {
-			return nil, fmt.Errorf("creating the store: %w", err)
-		}
-	}
-	b, err := openBolt(path)
+	b, err := openDatabase(dir)
 	if err != nil {
-		return nil, fmt.Errorf("opening the store in %s: %w", dir, err)
-	}
-	if b, err = renew(dir, b); err != nil {
-		return nil, fmt.Errorf("rewriting the store after a failure: %w", err)
+		return nil, err
 	}
 	db := &DB{
 		dir: dir, opt: opt, bolt: b,
@@ -118,48 +110,98 @@ func Open(dir string, opt Options) (*DB, error) {
 	return db, nil
 }
 
-func boltOptions() *bolt.Options {
+// openDatabase opens the bbolt file of a folder, whatever happened to it last.
+func openDatabase(dir string) (*bolt.DB, error) {
+	path := filepath.Join(dir, dbName)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		if err := create(dir, path); err != nil {
+			return nil, fmt.Errorf("creating the store: %w", err)
+		}
+	}
+	b, err := openBolt(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the store in %s: %w", dir, err)
+	}
+	if b, err = renew(dir, b); err != nil {
+		return nil, fmt.Errorf("rewriting the store after a failure: %w", err)
+	}
+	if b, err = migrate(dir, b); err != nil {
+		return nil, fmt.Errorf("bringing the store to schema %d: %w", schema, err)
+	}
+	return b, nil
+}
+
+// minMap is how much of the address space the database is mapped to, at least.
+// When it outgrows the mapping, changes wait until every reader of the moment
+// is done, as a backup is after a while. Address space costs nothing.
+const minMap = 1 << 30
+
+// growStep is by how much the file grows, in octets.
+const growStep = 4 << 20
+
+func boltOptions(size int64) *bolt.Options {
 	return &bolt.Options{
-		Timeout:        time.Second,
-		FreelistType:   bolt.FreelistMapType,
-		NoFreelistSync: true,
+		Timeout:         time.Second,
+		FreelistType:    bolt.FreelistMapType,
+		NoFreelistSync:  true,
+		InitialMmapSize: int(max(minMap, 2*size)),
 	}
 }
 
+// openBolt opens a bbolt file, made when there is none. One that is there is
+// looked at first: bbolt would end the process over a page that is damaged.
 func openBolt(path string) (*bolt.DB, error) {
-	b, err := bolt.Open(path, 0o600, boltOptions())
+	st, err := os.Stat(path)
+	var size int64
+	if err == nil {
+		size = st.Size()
+		if err := checkUnlessLocked(path); err != nil {
+			return nil, err
+		}
+	}
+	b, err := bolt.Open(path, 0o600, boltOptions(size))
 	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, ErrLocked
 	}
-	return b, err
+	if err != nil {
+		return nil, err
+	}
+	b.AllocSize = growStep
+	return b, nil
 }
 
-// create makes an empty store under another name first: a cut in the middle
-// leaves nothing that looks like a store.
-func create(dir, path string) error {
-	tmp := path + ".new"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	b, err := openBolt(tmp)
+// checkUnlessLocked looks at the pages of a file, unless a process works on
+// them: that would show damage where there is none.
+func checkUnlessLocked(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	err = b.Update(func(tx *bolt.Tx) error {
-		for _, name := range buckets {
-			if _, err := tx.CreateBucket(name); err != nil {
-				return err
-			}
+	defer f.Close()
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return checkPages(path)
 		}
-		return tx.Bucket(bMeta).Put([]byte("schema"), binary.BigEndian.AppendUint32(nil, schema))
-	})
-	if err := errors.Join(err, b.Close()); err != nil {
+		if !errors.Is(err, unix.EWOULDBLOCK) || wait > time.Second {
+			return ErrLocked
+		}
+		time.Sleep(wait)
+	}
+}
+
+// create makes an empty store under another name first: a cut in the middle
+// leaves nothing that looks like a store. Where records are and no database,
+// that was lost: an empty one would hide it.
+func create(dir, path string) error {
+	if nums, err := segmentNumbers(filepath.Join(dir, segmentsName)); err == nil && len(nums) > 0 {
+		return fmt.Errorf("%w: %s is missing, but there are segments; restore a backup, or run \"mxdesk store repair\"", ErrDamaged, path)
+	}
+	f, err := newFresh(path)
+	if err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, path); err != nil {
-		return err
-	}
-	return syncDir(dir)
+	return errors.Join(f.install(), syncDir(filepath.Dir(dir)))
 }
 
 // renew rewrites the file after an exit on a failed commit: the page cache may
@@ -169,65 +211,87 @@ func renew(dir string, b *bolt.DB) (*bolt.DB, error) {
 	if _, err := os.Stat(mark); errors.Is(err, os.ErrNotExist) {
 		return b, nil
 	}
-	path, tmp := filepath.Join(dir, dbName), filepath.Join(dir, dbName+".new")
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
+	n, err := schemaOf(b)
+	if err == nil && n < schema {
+		b, err = migrate(dir, b) // is a rewrite
+	} else if err == nil {
+		if err = rewrite(dir, b, asItIs); err == nil {
+			b, err = openBolt(filepath.Join(dir, dbName))
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(os.Remove(mark), syncDir(dir)); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	fresh, err := openBolt(tmp)
+	return b, nil
+}
+
+// migrate brings a file of an older schema to this one, forward only.
+func migrate(dir string, b *bolt.DB) (*bolt.DB, error) {
+	n, err := schemaOf(b)
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	err = bolt.Compact(fresh, b, 64<<20)
-	if err = errors.Join(err, fresh.Sync(), fresh.Close(), b.Close()); err != nil {
+	if n == schema {
+		return b, nil
+	}
+	// 1 to 2: values are sealed.
+	err = rewrite(dir, b, func(name, key, value []byte) ([]byte, error) { return seal(string(name), key, value), nil })
+	if err != nil {
 		return nil, err
 	}
-	if err := os.Rename(tmp, path); err != nil {
-		return nil, err
-	}
-	if err := syncDir(dir); err != nil {
-		return nil, err
-	}
-	if err := os.Remove(mark); err != nil {
-		return nil, err
-	}
-	return openBolt(path)
+	return openBolt(filepath.Join(dir, dbName))
 }
 
 func (db *DB) openSegments() error {
 	var last place
-	err := db.bolt.View(func(tx *bolt.Tx) error {
-		if err := checkSchema(tx); err != nil {
-			return err
-		}
-		_, v := tx.Bucket(bRecords).Cursor().Last()
-		if v == nil {
-			return nil
-		}
-		var err error
-		last, err = decodePlace(v)
+	err := db.bolt.View(func(tx *bolt.Tx) (err error) {
+		last, err = lastPlace(tx)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	db.segments, err = openSegments(filepath.Join(db.dir, segmentsName), db.opt.SegmentSize, last)
+	dir := filepath.Join(db.dir, segmentsName)
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		if err := errors.Join(os.Mkdir(dir, 0o700), syncDir(db.dir)); err != nil {
+			return err
+		}
+	}
+	db.segments, err = openSegments(dir, db.opt.SegmentSize, last)
 	return err
 }
 
-func checkSchema(tx *bolt.Tx) error {
-	for _, name := range buckets {
-		if tx.Bucket(name) == nil {
-			return fmt.Errorf("bucket %s is missing: this is not an mxdesk store, or it is damaged", name)
+// lastPlace is where the newest record lies; zero when there is none.
+func lastPlace(tx *bolt.Tx) (place, error) {
+	for e := range tableOf(tx, bRecords).before(nil) {
+		if e.err != nil {
+			return place{}, e.err
 		}
+		return decodePlace(e.value)
 	}
-	v := tx.Bucket(bMeta).Get([]byte("schema"))
-	if len(v) != 4 {
-		return errors.New("schema version is missing")
-	}
-	if n := binary.BigEndian.Uint32(v); n > schema {
-		return fmt.Errorf("%w: schema %d, this one reads %d", ErrSchema, n, schema)
-	}
-	return nil
+	return place{}, nil
+}
+
+// schemaOf reads the version of a file's layout.
+func schemaOf(b *bolt.DB) (n uint32, err error) {
+	return n, b.View(func(tx *bolt.Tx) error {
+		for _, name := range buckets {
+			if tx.Bucket(name) == nil {
+				return fmt.Errorf("%w, or it is none of mxdesk: bucket %s is missing", ErrDamaged, name)
+			}
+		}
+		v := tx.Bucket(bMeta).Get(schemaKey)
+		if len(v) != 4 || binary.BigEndian.Uint32(v) == 0 {
+			return fmt.Errorf("%w: its schema version is missing", ErrDamaged)
+		}
+		if n = binary.BigEndian.Uint32(v); n > schema {
+			return fmt.Errorf("%w: schema %d, this one reads %d", ErrSchema, n, schema)
+		}
+		return nil
+	})
 }
 
 // View implements Store.
@@ -235,7 +299,9 @@ func (db *DB) View(ctx context.Context, fn func(View) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := db.bolt.View(func(tx *bolt.Tx) error { return fn(&view{tx: tx, segments: db.segments}) })
+	err := guard(func() error {
+		return db.bolt.View(func(tx *bolt.Tx) error { return fn(&view{tx: tx, segments: db.segments}) })
+	})
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return ErrClosed
 	}
@@ -279,16 +345,4 @@ func actionKey(t TicketID, seq uint32) []byte {
 
 func dueKey(at time.Time, id ItemID) []byte {
 	return key64x2(uint64(max(at.UnixNano(), 0)), uint64(id))
-}
-
-func decode[T any](b []byte) (T, error) {
-	var v T
-	if b == nil {
-		return v, ErrNotFound
-	}
-	err := json.Unmarshal(b, &v)
-	if err != nil {
-		err = fmt.Errorf("reading a stored value: %w", err)
-	}
-	return v, err
 }

@@ -1,11 +1,13 @@
 package ticketstore
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -36,42 +38,36 @@ func (r *Report) addf(format string, args ...any) {
 }
 
 // Check reads the whole store and compares everything with everything: the
-// structure of the file, each reference and index, each record's checksum. It
-// works beside a running desk and changes nothing; changes wait while the
-// structure is looked at, and go on beside the rest.
+// pages of the file, each value with its seal, each table with its sum, each
+// reference and index, each record with its checksum. It works beside a running
+// desk, changes nothing and holds nothing up.
 func (db *DB) Check(ctx context.Context) (Report, error) {
 	r := Report{Problems: []string{}}
-	if err := db.checkStructure(&r); err != nil {
-		return r, err
-	}
-	err := db.bolt.View(func(tx *bolt.Tx) error {
-		c := checker{Report: &r, view: &view{tx: tx, segments: db.segments}, used: map[RecordID]bool{}}
-		for _, step := range []func(context.Context) error{c.tickets, c.outbox, c.heldMails, c.people, c.records, c.indexes} {
-			if err := step(ctx); err != nil {
-				return err
-			}
-		}
-		return db.countUnreferenced(ctx, &r, c.ends)
+	err := guard(func() error {
+		return db.bolt.View(func(tx *bolt.Tx) error { return db.check(ctx, tx, &r) })
 	})
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		err = ErrClosed
+	}
+	if errors.Is(err, ErrDamaged) { // so much that it cannot be read to the end
+		r.addf("%v", err)
+		err = nil
+	}
 	return r, err
 }
 
-// checkStructure compares the pages of the file with the list of free ones.
-// That list is the writer's and belongs to no snapshot: read beside a commit,
-// it shows damage where there is none. So the look is a write transaction that
-// writes nothing.
-func (db *DB) checkStructure(r *Report) error {
-	tx, err := db.bolt.Begin(true)
-	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
-		return ErrClosed
-	}
+func (db *DB) check(ctx context.Context, tx *bolt.Tx, r *Report) error {
+	err := checkSnapshot(tx, filepath.Join(db.dir, dbName), func(err error) { r.addf("database structure: %v", err) })
 	if err != nil {
-		return fmt.Errorf("beginning a transaction: %w", err)
+		return err
 	}
-	for err := range tx.Check() {
-		r.addf("database structure: %v", err)
+	c := checker{Report: r, view: &view{tx: tx, segments: db.segments}, used: map[RecordID]bool{}}
+	for _, step := range []func(context.Context) error{c.tables, c.tickets, c.outbox, c.heldMails, c.people, c.records, c.indexes} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
-	return tx.Rollback()
+	return db.countUnreferenced(ctx, r, c.ends)
 }
 
 type checker struct {
@@ -81,13 +77,65 @@ type checker struct {
 	ends map[uint32]map[int64]bool // places of known records
 }
 
+// divided are the tables that have a part for each month or day.
+var divided = map[string]bool{string(bMessages): true, string(bSeen): true, string(bAutoMail): true}
+
+// tables checks each value's seal and each table's sum.
+func (c *checker) tables(ctx context.Context) error {
+	for _, name := range buckets {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		t := c.view.table(name)
+		switch {
+		case bytes.Equal(name, bMeta):
+			for e := range t.from([]byte("sum ")) {
+				if e.err != nil {
+					c.addf("%v", e.err)
+				}
+			}
+		case divided[t.name]:
+			for part := range t.parts() {
+				if p := t.part(part); p.bucket == nil {
+					c.addf("table %s: part %q is damaged", name, part)
+				} else {
+					c.table(p, partPath(name, part))
+				}
+			}
+		default:
+			c.table(t, t.name)
+		}
+	}
+	return nil
+}
+
+func (c *checker) table(t table, path string) {
+	for e := range t.from(nil) {
+		if e.err != nil {
+			c.addf("%v", e.err)
+		}
+	}
+	want, err := decodeSum(c.view.table(bMeta).get(sumKey(path)))
+	if got := sumOf(t.bucket); got != want && (err == nil || errors.Is(err, ErrNotFound)) {
+		c.addf("table %s: %d entries that come to %x, highest number %d; written were %d, %x, %d: some are missing or old ones",
+			path, got.Entries, got.Seals, got.Sequence, want.Entries, want.Seals, want.Sequence)
+	}
+}
+
+// wrong notes a value that cannot be read, unless it was found by its seal.
+func (c *checker) wrong(err error, format string, args ...any) {
+	if !errors.Is(err, ErrDamaged) {
+		c.addf(format+": %v", append(args, err)...)
+	}
+}
+
 func (c *checker) uses(id RecordID, what string) {
 	if id == 0 {
 		return
 	}
 	c.used[id] = true
 	if _, err := c.view.place(id); err != nil {
-		c.addf("%s: %v", what, err)
+		c.wrong(err, "%s", what)
 	}
 }
 
@@ -98,14 +146,14 @@ func (c *checker) tickets(ctx context.Context) error {
 			return err
 		}
 		if err != nil {
-			c.addf("ticket: %v", err)
+			c.wrong(err, "ticket")
 			continue
 		}
 		c.Tickets++
 		actions += c.history(t)
 		if t.MergedInto != 0 {
 			if _, err := c.view.Ticket(t.MergedInto); err != nil {
-				c.addf("ticket %s is merged into %s: %v", t.ID, t.MergedInto, err)
+				c.wrong(err, "ticket %s is merged into %s", t.ID, t.MergedInto)
 			}
 		}
 	}
@@ -135,20 +183,20 @@ func (c *checker) outbox(context.Context) error {
 	due := 0
 	for it, err := range c.view.Items() {
 		if err != nil {
-			c.addf("outgoing item: %v", err)
+			c.wrong(err, "outgoing item")
 			continue
 		}
 		c.Items++
 		c.uses(it.Body, fmt.Sprintf("outgoing item %d", it.ID))
 		if _, err := c.view.Action(it.Ticket, it.Action); err != nil {
-			c.addf("outgoing item %d: %v", it.ID, err)
+			c.wrong(err, "outgoing item %d", it.ID)
 		}
-		if c.view.tx.Bucket(bItemsOf).Get(key64x2(uint64(it.Ticket), uint64(it.ID))) == nil {
+		if !c.view.table(bItemsOf).has(key64x2(uint64(it.Ticket), uint64(it.ID))) {
 			c.addf("outgoing item %d is not listed with its ticket", it.ID)
 		}
 		if it.State.Due() {
 			due++
-			if c.view.tx.Bucket(bDue).Get(dueKey(it.Next, it.ID)) == nil {
+			if !c.view.table(bDue).has(dueKey(it.Next, it.ID)) {
 				c.addf("outgoing item %d is %s and would never be tried", it.ID, it.State)
 			}
 		}
@@ -162,7 +210,7 @@ func (c *checker) outbox(context.Context) error {
 func (c *checker) heldMails(context.Context) error {
 	for h, err := range c.view.HeldMails() {
 		if err != nil {
-			c.addf("held mail: %v", err)
+			c.wrong(err, "held mail")
 			continue
 		}
 		c.Report.Held++
@@ -175,7 +223,7 @@ func (c *checker) people(context.Context) error {
 	addresses, agents := 0, 0
 	for p, err := range c.view.Contacts() {
 		if err != nil {
-			c.addf("contact: %v", err)
+			c.wrong(err, "contact")
 			continue
 		}
 		c.Contacts++
@@ -184,7 +232,8 @@ func (c *checker) people(context.Context) error {
 		}
 		for _, a := range p.Addresses {
 			addresses++
-			if id := c.view.tx.Bucket(bPeople).Get([]byte(a.Key())); len(id) != 8 || binary.BigEndian.Uint64(id) != uint64(p.ID) {
+			id, err := c.view.table(bPeople).get([]byte(a.Key()))
+			if !errors.Is(err, ErrDamaged) && (len(id) != 8 || binary.BigEndian.Uint64(id) != uint64(p.ID)) {
 				c.addf("contact %d is not found by its address %s", p.ID, a)
 			}
 		}
@@ -200,45 +249,55 @@ func (c *checker) people(context.Context) error {
 
 func (c *checker) records(ctx context.Context) error {
 	c.ends = map[uint32]map[int64]bool{}
-	return c.view.tx.Bucket(bRecords).ForEach(func(k, v []byte) error {
+	for e := range c.view.table(bRecords).from(nil) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		id := RecordID(binary.BigEndian.Uint64(k))
-		p, err := decodePlace(v)
-		if err != nil {
-			c.addf("record %d: %v", id, err)
-			return nil
+		if e.err != nil || len(e.key) != 8 {
+			continue // found by its seal
 		}
-		c.Records++
-		c.Octets += p.body
-		if c.ends[p.segment] == nil {
-			c.ends[p.segment] = map[int64]bool{}
-		}
-		c.ends[p.segment][p.offset] = true
-		if err := c.view.segments.verify(id, p); err != nil {
-			c.addf("record %d in segment %d: %v", id, p.segment, err)
-		}
-		if !c.used[id] {
-			c.addf("record %d is stored and nothing refers to it", id)
-		}
-		return nil
-	})
+		c.record(RecordID(binary.BigEndian.Uint64(e.key)), e.value)
+	}
+	return nil
+}
+
+func (c *checker) record(id RecordID, value []byte) {
+	p, err := decodePlace(value)
+	if err != nil {
+		c.addf("record %d: %v", id, err)
+		return
+	}
+	c.Records++
+	c.Octets += p.body
+	if c.ends[p.segment] == nil {
+		c.ends[p.segment] = map[int64]bool{}
+	}
+	c.ends[p.segment][p.offset] = true
+	if err := c.view.segments.verify(id, p); err != nil {
+		c.addf("record %d in segment %d: %v", id, p.segment, err)
+	}
+	if !c.used[id] {
+		c.addf("record %d is stored and nothing refers to it", id)
+	}
 }
 
 // indexes checks that what the time-partitioned indexes point to is there.
 func (c *checker) indexes(context.Context) error {
-	months := c.view.tx.Bucket(bMessages)
-	return months.ForEach(func(m, _ []byte) error {
-		return months.Bucket(m).ForEach(func(_, ref []byte) error {
-			for r := range slices.Chunk(ref, refSize) {
-				if c.view.tx.Bucket(bActions).Get(r) == nil {
+	months, actions := c.view.table(bMessages), c.view.table(bActions)
+	for m := range months.parts() {
+		part := months.part(m)
+		if part.bucket == nil {
+			continue
+		}
+		for e := range part.from(nil) {
+			for r := range slices.Chunk(e.value, refSize) {
+				if !actions.has(r) {
 					c.addf("a Message-ID of %s points to an action that is not there", m)
 				}
 			}
-			return nil
-		})
-	})
+		}
+	}
+	return nil
 }
 
 // countUnreferenced walks the segments for whole records that the database

@@ -55,6 +55,7 @@ func (db *DB) Update(ctx context.Context, fn func(View) (Change, error)) error {
 // never waits for more: a lone change commits at once, a crowd shares a flush.
 func (db *DB) commitLoop() {
 	defer close(db.done)
+	debug.SetPanicOnFault(true) // see guard
 	for {
 		select {
 		case r := <-db.requests:
@@ -116,22 +117,22 @@ func anyApplied(group []*request) bool {
 // applyGroup runs first and the changes that wait. An error is the group's:
 // nothing of it may be committed.
 func (db *DB) applyGroup(tx *bolt.Tx, first *request) (group []*request, due bool, err error) {
-	a := applier{tx: tx, segments: db.segments, view: &view{tx: tx, segments: db.segments}, room: db.room()}
+	a := applier{tx: tx, segments: db.segments, view: &view{tx: tx, segments: db.segments}, sums: newSums(tx), room: db.room()}
 	for r := first; r != nil; r = db.next(len(group), a.octets) {
 		group = append(group, r)
 		var change Change
 		if change, r.err = decide(r, a.view); r.err != nil {
 			continue
 		}
-		if r.err = a.check(&change); r.err != nil {
+		if r.err = guard(func() error { return a.check(&change) }); r.err != nil {
 			continue
 		}
-		if err := a.apply(&change); err != nil {
+		if err := guard(func() error { return a.apply(&change) }); err != nil {
 			return group, false, fmt.Errorf("writing: %w", err)
 		}
 		r.applied = true
 	}
-	return group, a.due, nil
+	return group, a.due, guard(a.sums.write)
 }
 
 // next takes a waiting request, nil when there is none or the group is full.
@@ -170,7 +171,8 @@ func (db *DB) finish(tx *bolt.Tx) error {
 		}
 		return errors.Join(fmt.Errorf("writing a segment: %w", err), db.undoSegments())
 	}
-	if err := tx.Commit(); err != nil {
+	if err := guard(tx.Commit); err != nil {
+		_ = guard(tx.Rollback) // over already, unless the commit panicked
 		return db.fail(fmt.Errorf("committing: %w", err))
 	}
 	return nil

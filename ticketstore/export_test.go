@@ -1,6 +1,13 @@
 package ticketstore
 
-import "os"
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+)
 
 // FailFlush makes every flush return err until the function it returns is
 // called.
@@ -8,4 +15,20 @@ func FailFlush(err error) (restore func()) {
 	old := flush
 	flush = func(*os.File) error { return err }
 	return func() { flush = old }
+}
+
+// Schema is the version of the layout that this package writes.
+const Schema = schema
+
+// SetSchema writes another version into a store that nobody has open.
+func SetSchema(t testing.TB, dir string, n uint32) {
+	t.Helper()
+	b, err := openBolt(filepath.Join(dir, dbName))
+	if err == nil {
+		err = b.Update(func(tx *bolt.Tx) error { return tx.Bucket(bMeta).Put(schemaKey, schemaValue(n)) })
+		err = errors.Join(err, b.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

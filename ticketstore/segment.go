@@ -153,9 +153,6 @@ type segments struct {
 // openSegments opens the folder and cuts a torn record off the tail. from says
 // up to where the database refers to records: nothing before it is read.
 func openSegments(dir string, max int64, from place) (*segments, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
 	s := &segments{dir: dir, max: max, files: map[uint32]*os.File{}}
 	nums, err := segmentNumbers(dir)
 	if err != nil {
@@ -376,9 +373,12 @@ func (s *segments) verify(id RecordID, p place) error {
 }
 
 func (s *segments) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var errs []error
 	for _, f := range s.files {
 		errs = append(errs, f.Close())
 	}
+	clear(s.files)
 	return errors.Join(errs...)
 }

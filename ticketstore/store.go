@@ -25,8 +25,9 @@ var (
 	// ErrFailed: a commit met an I/O error, so what is on disk is unknown. The
 	// store takes no more changes; the process must end and start again.
 	ErrFailed = errors.New("the store failed while writing")
-	// ErrDamaged: a record is not what was stored. "store check" says which are.
-	ErrDamaged = errors.New("a stored mail is damaged")
+	// ErrDamaged: what is read is not what was stored. "store check" says what
+	// is damaged, "store repair" brings back what it can.
+	ErrDamaged = errors.New("the store is damaged")
 	// ErrSchema: the file was written by a newer mxdesk.
 	ErrSchema = errors.New("the store was written by a newer version of mxdesk")
 )

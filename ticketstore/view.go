@@ -2,8 +2,10 @@ package ticketstore
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"time"
 
@@ -18,7 +20,9 @@ type view struct {
 	segments *segments
 }
 
-func (v *view) get(bucket []byte, id uint64) []byte { return v.tx.Bucket(bucket).Get(key64(id)) }
+func (v *view) table(name []byte) table { return tableOf(v.tx, name) }
+
+func (v *view) get(name []byte, id uint64) ([]byte, error) { return v.table(name).get(key64(id)) }
 
 func (v *view) Ticket(id TicketID) (Ticket, error) {
 	t, err := decode[Ticket](v.get(bTickets, uint64(id)))
@@ -33,34 +37,13 @@ func named(err error, format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
-// backward yields the values of a bucket from the last key to the first, those
-// before a key where one is given.
-func backward[T any](b *bolt.Bucket, before []byte) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		c := b.Cursor()
-		k, raw := c.Last()
-		if before != nil {
-			if k, _ = c.Seek(before); k == nil {
-				k, raw = c.Last()
-			} else {
-				k, raw = c.Prev()
-			}
-		}
-		for ; k != nil; k, raw = c.Prev() {
-			if !yield(decode[T](raw)) {
-				return
-			}
-		}
-	}
-}
-
 func (v *view) Tickets(f TicketFilter) iter.Seq2[Ticket, error] {
 	return func(yield func(Ticket, error) bool) {
 		var before []byte
 		if f.Before != 0 {
 			before = key64(uint64(f.Before))
 		}
-		for t, err := range backward[Ticket](v.tx.Bucket(bTickets), before) {
+		for t, err := range values[Ticket](v.table(bTickets), before) {
 			if err == nil && !f.lets(&t) {
 				continue
 			}
@@ -80,16 +63,15 @@ func (f *TicketFilter) lets(t *Ticket) bool {
 }
 
 func (v *view) Action(id TicketID, seq uint32) (Action, error) {
-	a, err := decode[Action](v.tx.Bucket(bActions).Get(actionKey(id, seq)))
+	a, err := decode[Action](v.table(bActions).get(actionKey(id, seq)))
 	return a, named(err, "action %d of ticket %s", seq, id)
 }
 
-// prefixed yields key and value of what stands under an eight-octet prefix.
-func prefixed(b *bolt.Bucket, prefix uint64) iter.Seq2[[]byte, []byte] {
-	return func(yield func(k, v []byte) bool) {
-		c := b.Cursor()
-		for k, val := c.Seek(key64(prefix)); k != nil && binary.BigEndian.Uint64(k) == prefix; k, val = c.Next() {
-			if !yield(k, val) {
+// prefixed yields the entries under an eight-octet prefix.
+func prefixed(t table, prefix uint64) iter.Seq[entry] {
+	return func(yield func(entry) bool) {
+		for e := range t.from(key64(prefix)) {
+			if len(e.key) < 8 || binary.BigEndian.Uint64(e.key) != prefix || !yield(e) {
 				return
 			}
 		}
@@ -98,8 +80,8 @@ func prefixed(b *bolt.Bucket, prefix uint64) iter.Seq2[[]byte, []byte] {
 
 func (v *view) Actions(id TicketID) iter.Seq2[Action, error] {
 	return func(yield func(Action, error) bool) {
-		for _, raw := range prefixed(v.tx.Bucket(bActions), uint64(id)) {
-			if !yield(decode[Action](raw)) {
+		for e := range prefixed(v.table(bActions), uint64(id)) {
+			if !yield(decode[Action](e.value, e.err)) {
 				return
 			}
 		}
@@ -109,10 +91,13 @@ func (v *view) Actions(id TicketID) iter.Seq2[Action, error] {
 func (v *view) TicketsByMessageID(id string) ([]TicketID, error) {
 	key := messageKey(id)
 	var list []TicketID
-	months := v.tx.Bucket(bMessages)
-	c := months.Cursor()
-	for m, _ := c.First(); m != nil; m, _ = c.Next() {
-		for ref := range slices.Chunk(months.Bucket(m).Get(key), refSize) {
+	months := v.table(bMessages)
+	for m := range months.parts() {
+		refs, err := months.part(m).get(key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return list, err
+		}
+		for ref := range slices.Chunk(refs, refSize) {
 			if t := TicketID(binary.BigEndian.Uint64(ref)); !slices.Contains(list, t) {
 				list = append(list, t)
 			}
@@ -122,11 +107,11 @@ func (v *view) TicketsByMessageID(id string) ([]TicketID, error) {
 }
 
 func (v *view) Seen(key MailKey) (Seen, error) {
-	days := v.tx.Bucket(bSeen)
-	c := days.Cursor()
+	days := v.table(bSeen)
+	c := days.bucket.Cursor()
 	for d, _ := c.Last(); d != nil; d, _ = c.Prev() {
-		if raw := days.Bucket(d).Get(key[:]); raw != nil {
-			s, err := decode[Seen](raw)
+		s, err := decode[Seen](days.part(d).get(key[:]))
+		if !errors.Is(err, ErrNotFound) {
 			s.Key = key
 			return s, err
 		}
@@ -140,22 +125,30 @@ func (v *view) Contact(id ContactID) (Contact, error) {
 }
 
 func (v *view) ContactByAddress(a address.Address) (Contact, error) {
-	id := v.tx.Bucket(bPeople).Get([]byte(a.Key()))
-	if a.IsZero() || len(id) != 8 {
-		return Contact{}, fmt.Errorf("contact with address %s: %w", a, ErrNotFound)
+	id, err := v.table(bPeople).get([]byte(a.Key()))
+	if a.IsZero() {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Contact{}, fmt.Errorf("contact with address %s: %w", a, err)
 	}
 	return v.Contact(ContactID(binary.BigEndian.Uint64(id)))
 }
 
 func (v *view) Contacts() iter.Seq2[Contact, error] {
-	return backward[Contact](v.tx.Bucket(bContacts), nil)
+	return values[Contact](v.table(bContacts), nil)
 }
 
 func (v *view) Agents() iter.Seq2[Contact, error] {
 	return func(yield func(Contact, error) bool) {
-		c := v.tx.Bucket(bAgents).Cursor()
-		for k, _ := c.First(); k != nil; k, _ = c.Next() {
-			if !yield(v.Contact(ContactID(binary.BigEndian.Uint64(k)))) {
+		for e := range v.table(bAgents).from(nil) {
+			if e.err != nil {
+				if !yield(Contact{}, e.err) {
+					return
+				}
+				continue
+			}
+			if !yield(v.Contact(ContactID(binary.BigEndian.Uint64(e.key)))) {
 				return
 			}
 		}
@@ -168,13 +161,19 @@ func (v *view) Item(id ItemID) (OutboxItem, error) {
 }
 
 func (v *view) Items() iter.Seq2[OutboxItem, error] {
-	return backward[OutboxItem](v.tx.Bucket(bItems), nil)
+	return values[OutboxItem](v.table(bItems), nil)
 }
 
 func (v *view) ItemsOf(id TicketID) iter.Seq2[OutboxItem, error] {
 	return func(yield func(OutboxItem, error) bool) {
-		for k := range prefixed(v.tx.Bucket(bItemsOf), uint64(id)) {
-			if !yield(v.Item(ItemID(binary.BigEndian.Uint64(k[8:])))) {
+		for e := range prefixed(v.table(bItemsOf), uint64(id)) {
+			if e.err != nil {
+				if !yield(OutboxItem{}, e.err) {
+					return
+				}
+				continue
+			}
+			if !yield(v.Item(ItemID(binary.BigEndian.Uint64(e.key[8:])))) {
 				return
 			}
 		}
@@ -183,23 +182,30 @@ func (v *view) ItemsOf(id TicketID) iter.Seq2[OutboxItem, error] {
 
 func (v *view) DueItems(now time.Time, limit int) ([]OutboxItem, error) {
 	var items []OutboxItem
-	c := v.tx.Bucket(bDue).Cursor()
-	for k, _ := c.First(); k != nil && len(items) < limit; k, _ = c.Next() {
-		if binary.BigEndian.Uint64(k) > uint64(now.UnixNano()) {
+	var damage error
+	for e := range v.table(bDue).from(nil) {
+		if len(items) == limit || len(e.key) != 16 || binary.BigEndian.Uint64(e.key) > uint64(now.UnixNano()) {
 			break
 		}
-		it, err := v.Item(ItemID(binary.BigEndian.Uint64(k[8:])))
-		if err != nil {
-			return nil, err
+		it, err := OutboxItem{}, e.err
+		if err == nil {
+			it, err = v.Item(ItemID(binary.BigEndian.Uint64(e.key[8:])))
+		}
+		if err != nil { // the others are not to wait for it
+			damage = err
+			continue
 		}
 		items = append(items, it)
 	}
-	return items, nil
+	if len(items) > 0 {
+		return items, nil
+	}
+	return nil, damage
 }
 
 func (v *view) NextDue() (time.Time, bool) {
-	k, _ := v.tx.Bucket(bDue).Cursor().First()
-	if k == nil {
+	k, _ := v.table(bDue).bucket.Cursor().First()
+	if len(k) != 16 {
 		return time.Time{}, false
 	}
 	return time.Unix(0, int64(binary.BigEndian.Uint64(k))), true
@@ -211,13 +217,13 @@ func (v *view) Held(id HeldID) (HeldMail, error) {
 }
 
 func (v *view) HeldMails() iter.Seq2[HeldMail, error] {
-	return backward[HeldMail](v.tx.Bucket(bHeld), nil)
+	return values[HeldMail](v.table(bHeld), nil)
 }
 
 func (v *view) place(id RecordID) (place, error) {
-	raw := v.get(bRecords, uint64(id))
-	if raw == nil {
-		return place{}, fmt.Errorf("record %d: %w", id, ErrNotFound)
+	raw, err := v.get(bRecords, uint64(id))
+	if err != nil {
+		return place{}, fmt.Errorf("record %d: %w", id, err)
 	}
 	return decodePlace(raw)
 }
@@ -235,9 +241,12 @@ func (v *view) Content(id RecordID) (Content, error) {
 
 func (v *view) Mailboxes() iter.Seq2[string, TicketID] {
 	return func(yield func(string, TicketID) bool) {
-		c := v.tx.Bucket(bMailboxes).Cursor()
-		for k, first := c.First(); k != nil; k, first = c.Next() {
-			if !yield(string(k), TicketID(binary.BigEndian.Uint64(first))) {
+		for e := range v.table(bMailboxes).from(nil) {
+			var first TicketID
+			if e.err == nil && len(e.value) == 8 {
+				first = TicketID(binary.BigEndian.Uint64(e.value))
+			}
+			if !yield(string(e.key), first) {
 				return
 			}
 		}
@@ -245,11 +254,11 @@ func (v *view) Mailboxes() iter.Seq2[string, TicketID] {
 }
 
 func (v *view) AutoMails(to address.Address, at time.Time) int {
-	day := v.tx.Bucket(bAutoMail).Bucket([]byte(at.UTC().Format(dayFormat)))
-	if day == nil {
-		return 0
+	n, err := v.table(bAutoMail).part([]byte(at.UTC().Format(dayFormat))).get([]byte(to.Key()))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return math.MaxInt32 // rather none than too many
 	}
-	return int(count(day.Get([]byte(to.Key()))))
+	return int(count(n))
 }
 
 func (v *view) Next() NextIDs {
