@@ -5,56 +5,172 @@ import (
 	"strings"
 )
 
-// maxReport bounds what is read of a delivery report and of the mail in it.
-const maxReport = 256 << 10
+const (
+	// maxReport bounds what is read of a delivery report and of the mail in it.
+	maxReport = 256 << 10
+	// maxNotice bounds the words of a mail system that are searched.
+	maxNotice = 64 << 10
+	// maxBounced bounds the recipients of one report.
+	maxBounced = 200
+	// maxSniffed bounds the parts that are looked into although their type does
+	// not say that they are a report.
+	maxSniffed = 8
+)
 
-// maxBounced bounds the recipients of one report.
-const maxBounced = 200
+// feedbackReport begins the reason of a complaint.
+const feedbackReport = "a feedback report (RFC 5965)"
 
-// readBounce reads a delivery failure: a report after RFC 3464, or the words
-// of mail systems that have their own form. It returns nil for other mail.
-func readBounce(c Content, root *part, m *Message) *BounceReport {
-	r := &BounceReport{}
-	report := false
+// bounceReader collects what a delivery failure says, and where.
+type bounceReader struct {
+	report   BounceReport
+	msg      *Message
+	why      string   // why it is one
+	statuses []string // reports after RFC 3464 §2.1
+	feedback string   // a report after RFC 5965 §3
+	returned []string // the mail that came back, or its header
+	domain   string   // of the reporting system
+}
+
+// readBounce reads a delivery report (RFC 3464), a complaint (RFC 5965), or
+// the words of mail systems that have their own form. It returns nil for other
+// mail. why says what made it one. A report without a recipient says so in Problems.
+func readBounce(c Content, root *part, m *Message) (report *BounceReport, why string) {
+	b := &bounceReader{msg: m}
+	b.gather(c, root)
+	if b.feedback != "" {
+		b.complaint()
+		return &b.report, b.why
+	}
+	if b.why == "" {
+		if b.why = bounceInWords(m, root, b.returned); b.why == "" {
+			return nil, ""
+		}
+		b.sniff(c, root)
+	}
+	for _, s := range b.statuses {
+		b.deliveryStatus(s)
+	}
+	b.notice()
+	b.report.MessageID = b.aboutWhich()
+	if len(b.report.Recipients) == 0 {
+		b.lastResort()
+	}
+	for i := range b.report.Recipients {
+		b.report.Recipients[i].finish()
+	}
+	if len(b.report.Recipients) == 0 {
+		m.Problems = addProblem(m.Problems, "the delivery report names no recipient that can be read")
+	}
+	return &b.report, b.why
+}
+
+// gather reads the parts whose type says what they are.
+func (b *bounceReader) gather(c Content, root *part) {
+	typed := ""
 	root.each(func(p *part) {
 		switch p.ctype.value {
 		case "message/delivery-status", "message/global-delivery-status":
-			report = true
-			r.deliveryStatus(readPart(c, p))
-		}
-	})
-	if root.ctype.value == "multipart/report" && strings.EqualFold(root.ctype.param("report-type"), "delivery-status") {
-		report = true
-	}
-	if !report && !bounceInWords(m, root) {
-		return nil
-	}
-	if len(r.Recipients) == 0 { // the report may stand in the text, its boundaries lost
-		if at := strings.Index(strings.ToLower(m.Text), "final-recipient:"); at >= 0 {
-			r.deliveryStatus(m.Text[at:])
-		}
-	}
-	if len(r.Recipients) == 0 {
-		r.words(m)
-	}
-	root.each(func(p *part) {
-		switch p.ctype.value {
-		case "message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "message/rfc822-headers", "text/rfc822":
-			if r.MessageID == "" && p != root {
-				r.MessageID = messageIDIn(readPart(c, p))
+			b.statuses = append(b.statuses, readPart(c, p))
+			typed = "a delivery report (RFC 3464)"
+		case "message/feedback-report":
+			b.feedback = readPart(c, p)
+		case "message/rfc822", "message/global", "message/partial", "text/rfc822", "text/rfc822-headers", "message/rfc822-headers",
+			"message/global-headers", "text/rfc822-header", "message/headers":
+			if p != root && len(b.returned) < maxSniffed {
+				b.returned = append(b.returned, readPart(c, p))
 			}
 		}
 	})
-	if r.MessageID == "" {
-		r.MessageID = messageIDIn(m.Text)
+	switch kind := reportType(root); {
+	case kind == "delivery-status":
+		b.why = "a delivery report (RFC 3464)"
+	case kind == "feedback-report" && b.feedback == "":
+		b.feedback = b.msg.Text
+	case typed != "" && (reportType(root) == "" && root.multipart() || root.ctype.value == "message/delivery-status") && !passedOn(b.msg):
+		b.why = typed
 	}
-	if len(r.Recipients) == 1 && r.Recipients[0].Reply == "" {
-		r.Recipients[0].Reply = squeeze(m.Text[:min(len(m.Text), 2000)])
+}
+
+// reportType is what a multipart/report says of itself (RFC 6522 §3), at the
+// top or below a list's wrapping.
+func reportType(root *part) string {
+	kind := ""
+	root.each(func(p *part) {
+		if kind == "" && p.ctype.value == "multipart/report" && p.depth <= 2 {
+			kind = keyword(p.ctype.param("report-type"))
+		}
+	})
+	return kind
+}
+
+// passedOn reports a person who sends somebody else's report on: an answer or
+// a forward that no mail system wrote.
+func passedOn(m *Message) bool {
+	return answers(m.Subject) && daemonSign(m) == 0 && !automatic(m)
+}
+
+// sniff looks for a report and for the mail that came back in parts of other
+// types: reports are sent as plain text or as files of any kind.
+func (b *bounceReader) sniff(c Content, root *part) {
+	n := 0
+	root.each(func(p *part) {
+		if p.multipart() || strings.HasPrefix(p.ctype.value, "message/") || p.depth == 0 || n >= maxSniffed || !sniffable(p.ctype.value) {
+			return
+		}
+		n++
+		text := readPart(c, p)
+		low := strings.ToLower(text[:min(len(text), maxNotice)])
+		switch {
+		case strings.Contains(low, "final-recipient:") || strings.Contains(low, "original-recipient:"):
+			b.statuses = append(b.statuses, fromField(text, "reporting-mta:", "original-recipient:", "final-recipient:"))
+		case headerText(text):
+			b.returned = append(b.returned, text)
+		}
+	})
+}
+
+func sniffable(ctype string) bool {
+	return strings.HasPrefix(ctype, "text/") && ctype != "text/html" || ctype == "application/octet-stream"
+}
+
+// headerText reports a text that begins like the header of a mail.
+func headerText(text string) bool {
+	n := 0
+	for line := range strings.SplitSeq(text[:min(len(text), 2000)], "\n") {
+		if strings.TrimSpace(line) == "" && n == 0 {
+			continue
+		}
+		if l, _ := fieldOf(line); l == "" {
+			return false
+		} else if n++; l == "received" || l == "return-path" || l == "message-id" || n > 3 {
+			return true
+		}
 	}
-	for i := range r.Recipients {
-		r.Recipients[i].finish()
+	return false
+}
+
+// fieldOf splits "Name: value"; the name comes back in lower case, empty when
+// the line is no field.
+func fieldOf(line string) (name, value string) {
+	before, after, ok := strings.Cut(line, ":")
+	if !ok || before == "" || len(before) > 60 || !fieldName(before) {
+		return "", ""
 	}
-	return r
+	return strings.ToLower(strings.TrimSpace(before)), strings.TrimSpace(after)
+}
+
+// fromField cuts a text at the first of the fields.
+func fromField(text string, names ...string) string {
+	low, first := strings.ToLower(text), len(text)
+	if len(low) != len(text) {
+		return text
+	}
+	for _, name := range names {
+		if i := strings.Index(low, name); i >= 0 {
+			first = min(first, i)
+		}
+	}
+	return text[first:]
 }
 
 // each calls f for a part and all below it.
@@ -74,20 +190,50 @@ func readPart(c Content, p *part) string {
 	return cleanText(decodeCharset(b, p.ctype.param("charset")))
 }
 
-// messageIDIn finds the Message-ID field of a mail that is quoted whole or in
-// part.
-func messageIDIn(text string) string {
-	const name = "message-id:"
+// aboutWhich is the Message-ID of the mail that the report is about: of the
+// returned mail, of what the report quotes, else of what it answers.
+func (b *bounceReader) aboutWhich() string {
+	for _, text := range b.returned {
+		if id := messageIDIn(text, "message-id"); id != "" {
+			return id
+		}
+	}
+	for _, text := range append(b.statuses, b.msg.Text) {
+		for _, name := range [...]string{"message-id", "original-message-id", "x-original-message-id"} {
+			if id := messageIDIn(text, name); id != "" {
+				return id
+			}
+		}
+	}
+	for _, name := range [...]string{"X-Original-Message-Id", "X-Failed-Message-Id"} {
+		if id := firstID(b.msg.Get(name)); id != "" {
+			return id
+		}
+	}
+	if len(b.msg.InReplyTo) > 0 {
+		return b.msg.InReplyTo[0]
+	}
+	if n := len(b.msg.References); n > 0 {
+		return b.msg.References[n-1]
+	}
+	return ""
+}
+
+// messageIDIn finds a field with a Message-ID in a mail that is quoted whole
+// or in part.
+func messageIDIn(text, name string) string {
 	for text != "" {
 		line, rest, _ := strings.Cut(text, "\n")
-		t := strings.TrimLeft(line, "> \t")
-		if len(t) >= len(name) && strings.EqualFold(t[:len(name)], name) {
-			value := t[len(name):]
-			if next, _, _ := strings.Cut(rest, "\n"); strings.TrimSpace(value) == "" {
-				value = next // folded
+		t := strings.TrimLeft(line, "> \t|*")
+		if len(t) > len(name) && strings.EqualFold(t[:len(name)], name) {
+			value := strings.TrimLeft(t[len(name):], " \t")
+			if next, _, _ := strings.Cut(rest, "\n"); value == ":" || strings.TrimSpace(strings.TrimPrefix(value, ":")) == "" {
+				value = ":" + next // folded
 			}
-			if id := firstID(value); id != "" {
-				return id
+			if after, ok := strings.CutPrefix(value, ":"); ok && strings.Contains(after, "@") {
+				if id := firstID(after); id != "" {
+					return id
+				}
 			}
 		}
 		text = rest
@@ -95,105 +241,46 @@ func messageIDIn(text string) string {
 	return ""
 }
 
-// deliveryStatus reads the groups of fields of a report (RFC 3464 §2.1): one
-// on the message, then one for each recipient. Groups without a blank line
-// between them, and with several, are read as well.
-func (r *BounceReport) deliveryStatus(text string) {
-	var cur BouncedRecipient
-	original := ""
-	flush := func() {
-		if cur.Address == "" || strings.Contains(original, "@") {
-			cur.Address = original // the one that the sender wrote to (RFC 3464 §2.3.1)
-		}
-		if cur.Address != "" && len(r.Recipients) < maxBounced {
-			r.Recipients = append(r.Recipients, cur)
-		}
-		cur, original = BouncedRecipient{}, ""
+// complaint reads the recipient of a mail that was called spam (RFC 5965 §3.2).
+func (b *bounceReader) complaint() {
+	p := sectionParser{text: b.feedback}
+	p.parse()
+	kind := keyword(get(p.sec.fields, "feedback-type"))
+	if kind == "" {
+		kind = "abuse"
 	}
-	for text != "" {
-		p := sectionParser{text: text}
-		p.parse()
-		for _, f := range p.sec.fields {
-			switch {
-			case f.is("final-recipient"):
-				if cur.Address != "" {
-					flush()
-				}
-				cur.Address = typedAddress(f.Value)
-			case f.is("original-recipient"):
-				if original != "" {
-					flush()
-				}
-				original = typedAddress(f.Value)
-			case f.is("action"):
-				cur.Action = keyword(f.Value)
-			case f.is("status"):
-				cur.Status, _ = findStatus(f.Value)
-			case f.is("diagnostic-code"):
-				cur.Reply = untyped(f.Value)
-			case f.is("x-actual-recipient") && cur.Address == "" && original == "":
-				original = typedAddress(f.Value)
+	b.why = feedbackReport + ": " + squeeze(toUTF8(kind))
+	for _, f := range p.sec.fields {
+		if f.is("original-rcpt-to") || f.is("removal-recipient") || f.is("redacted-address") {
+			b.report.add(BouncedRecipient{Address: cleanAddress(f.Value), Action: "complaint", Kind: "spam", Reply: kind})
+		}
+	}
+	b.report.MessageID = b.aboutWhich()
+	if len(b.report.Recipients) == 0 {
+		for _, a := range b.originalRecipients() {
+			b.report.add(BouncedRecipient{Address: a, Action: "complaint", Kind: "spam", Reply: kind})
+		}
+	}
+	if len(b.report.Recipients) == 0 {
+		b.msg.Problems = addProblem(b.msg.Problems, "the complaint names no recipient that can be read")
+	}
+}
+
+// add keeps a recipient once, if its address is one, and within the bound.
+func (r *BounceReport) add(b BouncedRecipient) {
+	if b.Address == "" || len(r.Recipients) >= maxBounced {
+		return
+	}
+	for i := range r.Recipients {
+		if old := &r.Recipients[i]; strings.EqualFold(old.Address, b.Address) && old.Action == b.Action {
+			if old.Reply == "" {
+				old.Reply = b.Reply
 			}
+			if old.Status == "" {
+				old.Status = b.Status
+			}
+			return
 		}
-		if len(p.sec.fields) > 0 && (p.at >= len(text) || p.at > 0 && strings.HasSuffix(text[:p.at], "\n\n")) {
-			flush()
-		}
-		if p.at == 0 { // a line that is no field
-			_, p.at = cutLine(text, 0)
-		}
-		text = text[p.at:]
 	}
-	flush()
-}
-
-// typedAddress reads "rfc822; user@example.org".
-func typedAddress(v string) string {
-	return strings.Trim(oneLine(toUTF8(untyped(v))), "<>\"' ")
-}
-
-// untyped drops the type before the semicolon.
-func untyped(v string) string {
-	if before, after, ok := strings.Cut(v, ";"); ok && !strings.ContainsAny(strings.TrimSpace(before), " @<") {
-		v = after
-	}
-	return squeeze(toUTF8(v))
-}
-
-// squeeze makes one line of at most 1000 octets.
-func squeeze(s string) string {
-	const most = 1000
-	s = oneLine(strings.Join(strings.Fields(s), " "))
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
-
-// findStatus finds a status code (RFC 3463 §2) in a text, and where it ends.
-func findStatus(s string) (status string, end int) {
-	for i := 0; i+4 < len(s); i++ {
-		if c := s[i]; c != '2' && c != '4' && c != '5' || s[i+1] != '.' || i > 0 && (isDigit(s[i-1]) || s[i-1] == '.') {
-			continue
-		}
-		j := digits(s, i+2)
-		if j == i+2 || j >= len(s) || s[j] != '.' {
-			continue
-		}
-		k := digits(s, j+1)
-		if k == j+1 || k < len(s) && s[k] == '.' && k+1 < len(s) && isDigit(s[k+1]) {
-			continue // an IP address has one more
-		}
-		return s[i:k], k
-	}
-	return "", 0
-}
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-
-// digits returns where up to three digits end.
-func digits(s string, i int) int {
-	for n := 0; n < 3 && i < len(s) && isDigit(s[i]); n++ {
-		i++
-	}
-	return i
+	r.Recipients = append(r.Recipients, b)
 }

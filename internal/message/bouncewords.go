@@ -1,46 +1,120 @@
 package message
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
-// bounceSubjects begin the subject of a delivery failure.
+// bounceSubjects stand in the subject of a delivery failure or delay.
 var bounceSubjects = []string{
-	"undeliver", "mail delivery fail", "delivery fail", "failure notice", "returned mail", "returned to sender", "delivery status notif",
-	"delivery notification", "mail system error", "nondeliver", "non-deliver", "mail could not be delivered", "message could not be",
-	"unzustellbar", "warning: message", "warning: could not", "delivery has failed", "mail not delivered", "undelivered", "permanent fail",
-	"message undeliver", "delayed", "nicht zustellbar", "non remis", "no se puede entregar", "mail delivery", "bounce", "user unknown",
-	"failed mail", "delivery problem", "could not deliver", "delivery report", "message status", "mancata consegna", "onbestelbaar", "退信",
+	"undeliver", "mail delivery fail", "delivery fail", "failure notice", "failure delivery", "returned mail", "returned to sender", "return to sender", "delivery status notif",
+	"delivery notification", "mail system error", "nondeliver", "non-deliver", "non deliver", "could not be delivered", "not be delivered", "message could not be",
+	"warning: message", "warning: could not", "delivery has failed", "mail not delivered", "not delivered", "permanent fail", "permanent delivery", "delivery delay", "delayed mail",
+	"message delayed", "delayed 24", "mail delivery", "bounce", "user unknown", "failed mail", "mail failure", "delivery problem", "could not deliver", "delivery report", "message status",
+	"processing error", "delivery error", "delivery attempt", "unable to deliver", "rejected mail", "mail rejected", "mail error", "mail bounced", "failed to deliver", "message failed",
+	"unsent message", "could not send", "couldn't send", "successful mail delivery", "delivered:", "relayed:", "address not found", "message blocked", "message not delivered", "over quota", "mail undelivered",
+	"nondelivery", "transmission error", "send mail error", "error sending", "email returned", "mail returned", "unknown user", "undelivered",
+	"unzustellbar", "nicht zustellbar", "nicht zugestellt", "zustellung fehlgeschlagen", "zustellfehler", "fehlgeschlagene zustellung", "zustellungsbenachrichtigung",
+	"non remis", "non distribu", "non délivr", "échec de la remise", "échec de remise", "échec de livraison", "échec de la distribution", "impossible de remettre",
+	"no se puede entregar", "no entregado", "no se pudo entregar", "no entregable", "error de entrega", "devuelto", "mancata consegna", "non recapitabile", "mancato recapito", "impossibile recapitare",
+	"não entregue", "não é possível entregar", "falha na entrega", "devolvida", "não pôde ser entregue", "onbestelbaar", "niet bezorgd", "niet afgeleverd", "niet te bezorgen",
+	"nie można dostarczyć", "niedostarczon", "nie dostarczono", "zwrot poczty", "går inte att leverera", "olevererbart", "kan ikke leveres", "ikke leveret", "ikke levert", "kunne ikke leveres",
+	"ei voi toimittaa", "ei voitu toimittaa", "toimittamaton", "nelze doručit", "nedoručiteln", "nedoruč", "kézbesíthetetlen", "nem kézbesíthető", "nelivrabil", "teslim edilemedi", "teslim edilemiyor", "iletilemedi",
+	"δεν είναι δυνατή η παράδοση", "не доставлено", "недоставлен", "не удается доставить", "не удаётся доставить", "ошибка доставки", "не может быть доставлен", "не доставлен",
+	"退信", "未送达", "无法送达", "投递失败", "发送失败", "传输失败", "传送失败", "退回", "無法傳遞", "無法投遞", "傳遞失敗", "配信不能", "配信できません", "配達不能", "送信エラー", "送信できません", "未配達", "배달되지", "전송 실패", "반송", "발송 실패",
 }
 
-// bounceWords stand in the text of a delivery failure.
+// bounceWords stand in the text of a delivery failure or delay.
 var bounceWords = []string{
-	"could not be delivered", "couldn't be delivered", "could not deliver", "undeliver", "not been delivered", "user unknown", "unknown user",
-	"delivery to the following", "delivery failed", "failed to deliver", "permanent error", "permanent fatal errors", "fatal error",
-	"unable to deliver", "unable to be delivered", "wasn't able to deliver", "mailbox unavailable", "cannot be delivered", "did not reach",
-	"returned mail", "delivery has been delayed", "has not yet been delivered", "no such user", "failed addresses", "failed recipients",
-	"following addresses", "following recipient", "following address", "rejected your message", "message was undeliverable", "mail delivery",
-	"was not delivered", "not delivered", "does not exist", "mailbox full", "over quota", "mail could not", "error while", "unzustellbar",
+	"could not be delivered", "couldn't be delivered", "could not deliver", "couldn't deliver", "undeliver", "not been delivered", "user unknown", "unknown user", "not be delivered",
+	"delivery to the following", "delivery failed", "delivery has failed", "failed to deliver", "permanent error", "permanent fatal errors", "fatal error", "failure notice", "delivery failure",
+	"unable to deliver", "unable to be delivered", "wasn't able to deliver", "mailbox unavailable", "cannot be delivered", "can't be delivered", "did not reach", "couldn't reach", "could not be reached",
+	"returned mail", "delivery has been delayed", "has not yet been delivered", "no such user", "failed addresses", "failed recipient", "following addresses", "following recipient", "following address",
+	"rejected your message", "wasn't delivered", "was not delivered", "not delivered", "does not exist", "mailbox full", "mailbox is full", "over quota", "mail could not", "has been returned",
+	"error while", "error occurred", "trouble delivering", "problem delivering", "error delivering", "could not be sent", "failed to send", "error sending", "delivery error", "undelivered", "user mailbox exceeds", "did not receive",
+	"have not been able to deliver", "not able to deliver", "returned to you", "recipient's mailbox", "delivery problems", "transcript of session", "delivery attempts", "recipients were affected", "invalid recipient",
+	"unzustellbar", "nicht zugestellt", "zustellung ist fehlgeschlagen", "konnte nicht zugestellt", "fehler bei der zustellung", "n'a pas pu être", "n'a pas été remis", "échec de la remise", "impossible de remettre",
+	"no se pudo entregar", "no se ha podido entregar", "no ha podido ser entregado", "no se puede entregar", "error al entregar", "non è stato possibile", "impossibile recapitare", "non può essere consegnato", "recapito non riuscito",
+	"não pôde ser entregue", "não foi possível entregar", "falha na entrega", "kon niet worden", "is mislukt", "niet worden bezorgd", "nie można dostarczyć", "nie mogła zostać dostarczona", "nie została dostarczona",
+	"kunde inte levereras", "kunne ikke leveres", "leveransen misslyckades", "levering mislykkedes", "levering mislyktes", "ei voitu toimittaa", "nelze doručit", "nepodařilo doručit", "nem kézbesíthető", "nu a putut fi livrat",
+	"teslim edilemedi", "не может быть доставлен", "не было доставлено", "не доставлено", "не удалось доставить", "не удается доставить", "ошибка доставки",
+	"无法发送", "无法送达", "无法投递", "投递失败", "未能送达", "退信", "退回", "不存在", "無法", "配信できません", "送信できません", "届けることができません", "送信エラー", "배달할 수 없", "전달되지", "반송",
+}
+
+// delayWords say that the mail system goes on trying.
+var delayWords = []string{
+	"delivery has been delayed", "has been delayed", "has not yet been delivered", "not yet been delivered", "delivery attempts will continue", "will continue to try", "will keep trying", "will be retried", "still being retried",
+	"(delay)", "warning only", "you do not need to resend", "will try again", "will retry", "temporarily delayed", "delivery is delayed", "is delayed", "still trying", "noch nicht zugestellt", "verzögert", "retardé", "se ha retrasado", "ritardo nella consegna",
+	"weiterhin versucht", "nouvelle tentative", "seguirá intentando", "попытки доставки будут продолжены", "将继续尝试", "引き続き配信を試み", "delayed 24 hours", "delayed 48 hours", "delayed 72 hours",
+}
+
+// systemNames are what mail systems call themselves in the From field.
+var systemNames = []string{
+	"mail delivery", "delivery subsystem", "mailer-daemon", "mailer daemon", "system administrator", "mail administrator", "delivery system", "postmaster", "internet mail delivery", "delivery agent",
+	"mail system", "mail server", "email server", "automated response", "message transfer", "systemadministrator", "administrateur système", "administrador del sistema", "amministratore", "systeembeheerder", "administrador do sistema", "microsoft outlook",
 }
 
 // bounceInWords recognises a delivery failure that is not in the standard
-// form: a mail system's own sender, or a field only such mail has, together
-// with the words.
-func bounceInWords(m *Message, root *part) bool {
-	if m.Has("X-Failed-Recipients") || m.Has("X-MS-Exchange-Message-Is-Ndr") {
-		return true
+// form, and says by what: a field only such mail has, or a sender that is a
+// mail system, together with the words.
+func bounceInWords(m *Message, root *part, returned []string) string {
+	for _, name := range [...]string{"X-Failed-Recipients", "X-MS-Exchange-Message-Is-Ndr", "X-Failure-Recipients"} {
+		if m.Has(name) {
+			return "a delivery failure: " + name + " is present"
+		}
 	}
-	daemon := isDaemon(m.From.Address.Local()) || m.From.Address.IsZero() && isDaemon(daemonName(m.Get("From")))
-	if !daemon && strings.ReplaceAll(m.Get("Return-Path"), " ", "") != "<>" {
-		return false
+	sender := daemonSign(m)
+	if sender == 0 || sender < 2 && answers(m.Subject) {
+		return ""
 	}
-	has := func(list []string, s string) bool {
-		s = strings.ToLower(s)
-		return slices.ContainsFunc(list, func(w string) bool { return strings.Contains(s, w) })
+	signs := sender
+	for _, there := range [...]bool{
+		containsAny(fold(m.Subject[:min(len(m.Subject), 500)]), bounceSubjects),
+		containsAny(fold(m.Text[:min(len(m.Text), 4096)]), bounceWords),
+		len(returned) > 0 || carriesMail(root),
+	} {
+		if there {
+			signs++
+		}
 	}
-	subject, words := has(bounceSubjects, m.Subject), has(bounceWords, m.Text[:min(len(m.Text), 4096)])
-	return subject && words || daemon && (subject || words || carriesMail(root))
+	if signs < 3 {
+		return ""
+	}
+	return "a delivery failure in words"
+}
+
+// daemonSign weighs the sender: 2 for a mail system's own address, 1 for one
+// that a person may use as well and for an empty return path.
+func daemonSign(m *Message) int {
+	local := m.From.Address.Local()
+	if local == "" {
+		local = daemonName(m.Get("From"))
+	}
+	name := fold(m.From.Name)
+	switch {
+	case isPostmaster(local) && containsAny(name, systemNames) && !strings.HasPrefix(name, "postmaster"), isPostmaster(local) && automatic(m):
+		return 2
+	case isPostmaster(local):
+		return 1
+	case isDaemon(local):
+		return 2
+	case nullReturnPath(m), containsAny(name, systemNames):
+		return 1
+	}
+	return 0
+}
+
+// automatic reports that a mail says of itself that no person wrote it.
+func automatic(m *Message) bool {
+	v := autoKeyword(m)
+	return v != "" && v != "no" || nullReturnPath(m) || m.Has("X-Autogenerated") || m.Has("X-MS-Embedded-Report")
+}
+
+// nullReturnPath reports the empty reverse-path where the field has kept it.
+func nullReturnPath(m *Message) bool {
+	for _, v := range m.All("Return-Path") {
+		if strings.Join(strings.Fields(v), "") == "<>" {
+			return true
+		}
+	}
+	return false
 }
 
 // carriesMail reports whether a mail has another one attached.
@@ -52,7 +126,7 @@ func carriesMail(root *part) bool {
 
 // daemonName is the first word of a From field that holds no address.
 func daemonName(from string) string {
-	for w := range strings.FieldsSeq(strings.Trim(from, "<>\"' ")) {
+	for w := range strings.FieldsSeq(strings.Trim(from[:min(len(from), 500)], "<>\"' ")) {
 		local, _, _ := strings.Cut(strings.Trim(w, "<>\"'()"), "@")
 		if isDaemon(local) {
 			return local
@@ -61,241 +135,16 @@ func daemonName(from string) string {
 	return ""
 }
 
-// quoteStarts begin the part of such a mail that is the mail which came back.
-var quoteStarts = []string{
-	"------ this is a copy", "--- below this line is a copy", "----- original message", "--- original message", "-----original message",
-	"original message follows", "the original message", "----- message header", "--- undelivered message", "message headers follow",
-	"received: ", "return-path: ", "----- header", "--------- returned", "------ this is", "--- the header", "mime-version:",
-	"--- returned message", "your original message", "below is the", "following is the", "original message:", "message header:", "content of",
-}
-
-// words reads the recipients out of the text: each address that is not the
-// sender's or a mail system's, with the lines that follow it.
-func (r *BounceReport) words(m *Message) {
-	for _, v := range m.All("X-Failed-Recipients") {
-		for _, a := range strings.Split(v, ",") {
-			r.add(strings.TrimSpace(a))
-		}
-	}
-	w := wordReader{report: r, msg: m, last: -1, fixed: len(r.Recipients) > 0}
-	w.read(true)
-	if len(r.Recipients) == 0 {
-		w.read(false)
-	}
-	if delayedWords(m) {
-		for i := range r.Recipients {
-			r.Recipients[i].Action = "delayed"
-		}
-	}
-}
-
-// delayedWords reports a warning: the mail system goes on trying.
-func delayedWords(m *Message) bool {
-	text := strings.ToLower(m.Subject + " " + m.Text[:min(len(m.Text), 2000)])
-	for _, w := range [...]string{"delivery has been delayed", "has not yet been delivered", "delivery attempts will continue", "delayed 24", "(delay)", "will continue to try"} {
-		if strings.Contains(text, w) {
-			return true
-		}
+// isDaemon reports the local part of a mail system's own address.
+func isDaemon(local string) bool {
+	switch strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(local)) {
+	case "mailerdaemon", "postmaster", "maildaemon", "mdaemon", "mailer", "mailsystem", "maildelivery", "maildeliverysystem", "maildeliverysubsystem", "doublebounce", "mailmaster", "mailsubsystem", "mailbounce":
+		return true
 	}
 	return false
 }
 
-// wordReader finds the addresses in a text and what is said about each.
-type wordReader struct {
-	report *BounceReport
-	msg    *Message
-	fixed  bool // the recipients are known, only what is said of them is not
-	last   int  // recipient that is being read about, or -1
-	reply  []string
-}
-
-func (w *wordReader) done() {
-	if w.last >= 0 && len(w.reply) > 0 && w.report.Recipients[w.last].Reply == "" {
-		w.report.Recipients[w.last].Reply = squeeze(strings.Join(w.reply, " "))
-	}
-	w.reply = nil
-}
-
-// read goes through the text up to the mail that came back. leading takes only
-// addresses that begin a line, which is where most systems put them.
-func (w *wordReader) read(leading bool) {
-	blanks := 0
-	for line := range strings.SplitSeq(w.msg.Text, "\n") {
-		t := strings.TrimSpace(line)
-		if w.returned(strings.ToLower(t)) {
-			break
-		}
-		if t == "" {
-			if blanks++; blanks > 1 {
-				w.done()
-			}
-			continue
-		}
-		blanks = 0
-		w.line(t, leading)
-	}
-	w.done()
-}
-
-// returned reports a line that begins the mail that came back.
-func (w *wordReader) returned(low string) bool {
-	if strings.HasPrefix(low, "received: ") {
-		return true
-	}
-	return len(w.report.Recipients) > 0 && slices.ContainsFunc(quoteStarts, func(p string) bool { return strings.HasPrefix(low, p) })
-}
-
-func (w *wordReader) line(t string, leading bool) {
-	if l, _ := labelOf(t); l != 0 {
-		return // the header of the mail that came back
-	}
-	if a := addressIn(t); a != "" && !w.report.foreign(w.msg, a) {
-		before, after, _ := strings.Cut(t, a)
-		start := strings.Trim(strings.ToLower(before), "<>():;\"'-*• ")
-		i := w.report.index(a)
-		if i < 0 && !w.fixed && (start == "" || start == "expanded from" || !leading && !strings.HasSuffix(start, "from")) {
-			i = w.report.add(a)
-		}
-		if i >= 0 && i != w.last {
-			w.done()
-			w.last = i
-			t = strings.TrimLeft(after, "<>():\"' ")
-		}
-	}
-	if w.last >= 0 && len(w.reply) < 12 {
-		w.reply = append(w.reply, t)
-	}
-}
-
-func (r *BounceReport) index(addr string) int {
-	return slices.IndexFunc(r.Recipients, func(b BouncedRecipient) bool { return strings.EqualFold(b.Address, addr) })
-}
-
-// add adds a recipient once and returns its index, or -1.
-func (r *BounceReport) add(addr string) int {
-	if i := r.index(addr); i >= 0 {
-		return i
-	}
-	if addr == "" || len(r.Recipients) >= maxBounced {
-		return -1
-	}
-	r.Recipients = append(r.Recipients, BouncedRecipient{Address: addr, Action: "failed"})
-	return len(r.Recipients) - 1
-}
-
-// foreign reports addresses in the text that did not fail.
-func (r *BounceReport) foreign(m *Message, addr string) bool {
-	local, _, _ := strings.Cut(addr, "@")
-	if isDaemon(local) || strings.EqualFold(addr, m.From.Address.String()) {
-		return true
-	}
-	for _, to := range m.To {
-		if strings.EqualFold(addr, to.Address.String()) {
-			return true
-		}
-	}
-	return false
-}
-
-// addressIn returns the first mail address in a line that is not a Message-ID
-// or a link.
-func addressIn(line string) string {
-	if i := strings.Index(strings.ToLower(line), "message-id"); i >= 0 {
-		return ""
-	}
-	for i := 0; i < len(line); i++ {
-		if line[i] != '@' {
-			continue
-		}
-		start, end := i, i+1
-		for start > 0 && addressByte(line[start-1]) {
-			start--
-		}
-		for end < len(line) && (line[end] == '.' || line[end] == '-' || line[end] == '_' || isAlnum(line[end])) {
-			end++
-		}
-		a := strings.Trim(line[start:end], ".'")
-		if len(a) > 5 && strings.EqualFold(a[:5], "smtp=") {
-			a = a[5:] // an X.400 address that holds it
-		}
-		if start < i && strings.IndexByte(line[i+1:end], '.') > 0 {
-			return strings.TrimRight(a, ".-")
-		}
-	}
-	return ""
-}
-
-func isAlnum(c byte) bool {
-	return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-}
-
-func addressByte(c byte) bool {
-	return isAlnum(c) || strings.IndexByte(".!#$%&'*+-/=?^_{|}~", c) >= 0
-}
-
-// finish completes what the report left open and judges the failure.
-func (b *BouncedRecipient) finish() {
-	if found, _ := findStatus(b.Reply); found != "" && (b.Status == "" || strings.HasSuffix(b.Status, ".0.0")) && found[0] != '2' {
-		b.Status = found
-	}
-	if b.Action == "" {
-		b.Action = "failed"
-		if strings.HasPrefix(b.Status, "4") {
-			b.Action = "delayed"
-		}
-	}
-	b.Kind = b.judge()
-}
-
-// Words that tell apart what status codes do not.
-var (
-	fullWords = []string{
-		"quota", "mailbox full", "mailbox is full", "mailbox size", "inbox is full", "exceeded storage", "storage limit",
-		"insufficient disk", "out of storage", "too many messages in", "full mailbox", "disk full",
-	}
-	unknownWords = []string{
-		"user unknown", "unknown user", "no such user", "does not exist", "doesn't exist", "not exist", "no mailbox",
-		"mailbox unavailable", "mailbox not found", "invalid recipient", "unknown recipient", "recipient unknown", "no such recipient",
-		"unknown local", "address rejected", "user not found", "recipient not found", "no user", "not listed in", "no such address",
-		"unrouteable address", "unrouteable mail domain", "account disabled", "mailbox disabled", "doesn't have a", "not a valid",
-		"host unknown", "host or domain name not found", "host not found", "unknown address", "nosuchuser", "domain name not found", "invalid user", "account that you tried",
-		"this user", "is not a known user", "no account", "unknown or illegal", "not known", "user doesn't", "bad destination", "inactive",
-	}
-	spamWords = []string{
-		"spam", "blacklist", "blocklist", "blocked", "block list", "black list", "reputation", "virus", "banned", "policy", "content rejected",
-		"listed", "unsolicited", "phish", "malware",
-	}
-	authWords = []string{"spf", "dkim", "dmarc", "authenticat", "relay", "permitted", "tls", "not authorized", "access denied"}
-)
-
-// judge says what to do about the recipient: hard means that no further mail
-// will arrive, soft that it may later, full that the mailbox is full, spam
-// that the content or the sender was refused.
-func (b *BouncedRecipient) judge() string {
-	text := strings.ToLower(b.Reply)
-	has := func(list []string) bool {
-		return slices.ContainsFunc(list, func(w string) bool { return strings.Contains(text, w) })
-	}
-	class, detail, _ := strings.Cut(b.Status, ".")
-	switch {
-	case b.Action == "delivered" || b.Action == "relayed" || b.Action == "expanded":
-		return "unknown"
-	case detail == "2.2" || has(fullWords):
-		return "full"
-	case class == "4" || b.Action == "delayed":
-		return "soft"
-	case strings.HasPrefix(detail, "7."):
-		if has(unknownWords) && !has(spamWords) {
-			return "hard"
-		}
-		if has(authWords) && !has(spamWords) {
-			return "unknown"
-		}
-		return "spam"
-	case strings.HasPrefix(detail, "1.") && detail != "1.8" && detail != "1.7" || detail == "2.1" || detail == "4.4" || has(unknownWords):
-		return "hard"
-	case has(spamWords):
-		return "spam"
-	}
-	return "unknown"
+// isPostmaster reports the role that has to read mail (RFC 5321 §4.5.1).
+func isPostmaster(local string) bool {
+	return strings.EqualFold(strings.NewReplacer("-", "", "_", "", ".", "").Replace(local), "postmaster")
 }

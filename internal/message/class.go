@@ -5,12 +5,16 @@ import (
 	"strings"
 )
 
-// classify says what kind of sender wrote a mail, from its header and its
-// structure alone. The first sign that applies decides; reasons name it.
-func classify(m *Message, root *part) (Class, []string) {
-	calendar := func(*Message) (Class, string) { return calendarReply(root) }
-	for _, look := range [...]func(*Message) (Class, string){report, calendar, autoSubmitted, autoHeaders, vacation, lists, daemon} {
-		if c, why := look(m); c != Human {
+// classify says what kind of sender wrote a mail, from its header, its
+// structure and its words. The first sign that applies decides, from the most
+// certain to the least; reasons name it. report is why the mail is a delivery
+// report, or empty. A person who writes through a mailing list is of the class
+// list: an answer would go to everybody on it.
+func classify(m *Message, root *part, report string) (Class, []string) {
+	for _, look := range [...]func(*Message, *part, string) (Class, string){
+		reports, receipts, calendars, challenges, autoSubmitted, autoHeaders, vacations, services, lists, bulk, notifications,
+	} {
+		if c, why := look(m, root, report); c != Human {
 			return c, []string{why}
 		}
 	}
@@ -37,169 +41,93 @@ func (m *Message) Machine(nullSender bool) (Class, []string) {
 // name as its value. It says nothing here: another desk's mail has it, too.
 const LoopField = "X-Mxdesk-Loop"
 
-// report recognises multipart/report (RFC 6522) and what passes for it.
-func report(m *Message) (Class, string) {
-	ctype := parseMedia(m.Get("Content-Type"))
-	kind := ""
-	if ctype.value == "multipart/report" {
-		kind = strings.ToLower(ctype.param("report-type"))
+// reports recognises delivery reports and complaints.
+func reports(m *Message, _ *part, why string) (Class, string) {
+	switch {
+	case m.Bounce == nil:
+		return Human, ""
+	case strings.HasPrefix(why, feedbackReport):
+		return Notification, why
 	}
-	for _, a := range m.Attachments {
-		if name, ok := strings.CutPrefix(a.Type, "message/"); ok && kind == "" && ctype.isType("multipart/") && !strings.HasPrefix(name, "rfc822") {
-			kind = strings.TrimPrefix(name, "global-")
-		}
-	}
-	switch kind {
-	case "delivery-status":
-		return Bounce, "a delivery report (RFC 3464)"
-	case "disposition-notification":
+	return Bounce, why
+}
+
+// receipts recognises disposition notifications (RFC 8098) and the read
+// receipts that mail programs wrote before there was a form for them.
+func receipts(m *Message, root *part, _ string) (Class, string) {
+	if strings.HasPrefix(reportType(root), "disposition-notification") {
 		return Disposition, "a disposition notification (RFC 8098)"
-	case "feedback-report":
-		return Notification, "a feedback report (RFC 5965)"
 	}
-	if m.Bounce != nil {
-		return Bounce, "a delivery failure in words"
+	there := false
+	root.each(func(p *part) { there = there || p.ctype.value == "message/disposition-notification" })
+	head := m.Text[:min(len(m.Text), 4096)]
+	if !there && strings.Contains(head, "Disposition:") {
+		low := strings.ToLower(head)
+		there = strings.Contains(low, "final-recipient:") && strings.Contains(low, "mdn-sent-")
+	}
+	if there && !passedOn(m) {
+		return Disposition, "a disposition notification (RFC 8098)"
+	}
+	if subject := fold(m.Subject[:min(len(m.Subject), 500)]); startsWithAny(subject, receiptSubjects) && len(m.Text) < 4096 && containsAny(fold(head), receiptWords) {
+		return Disposition, "subject and words are those of a read receipt"
 	}
 	return Human, ""
 }
 
-// calendarReply recognises an answer to an invitation (RFC 5546 §3.2.3): a
-// press on a button, without words.
-func calendarReply(root *part) (Class, string) {
-	class, why := Human, ""
+// calendars recognises answers to invitations, cancellations and counter
+// proposals (RFC 5546 §3.2): a press on a button. An invitation is a person's
+// wish when it comes with words of its own, and a machine's when it does not.
+func calendars(m *Message, root *part, _ string) (Class, string) {
+	method := ""
 	root.each(func(p *part) {
-		if p.ctype.value == "text/calendar" && strings.EqualFold(p.ctype.param("method"), "reply") {
-			class, why = Calendar, "an answer to an invitation"
+		if method == "" && (p.ctype.value == "text/calendar" || p.ctype.value == "application/ics") {
+			method = strings.ToLower(oneLine(p.ctype.param("method")))
 		}
 	})
-	return class, why
-}
-
-// autoSubmitted reads the one field that is made for this (RFC 3834 §5).
-func autoSubmitted(m *Message) (Class, string) {
-	v := keyword(m.Get("Auto-Submitted"))
-	why := "Auto-Submitted: " + v
-	switch v {
-	case "", "no":
-		return Human, ""
-	case "auto-generated", "auto-notified":
-		if c, listWhy := lists(m); c == List {
-			return c, listWhy
+	switch method {
+	case "reply", "cancel", "counter", "declinecounter", "refresh":
+		return Calendar, "a calendar message: METHOD " + strings.ToUpper(method)
+	case "request", "publish", "add":
+		if strings.TrimSpace(m.Fresh) == "" || root.ctype.value == "text/calendar" {
+			return Calendar, "a calendar message without words: METHOD " + strings.ToUpper(method)
 		}
-		return Notification, why
 	}
-	return AutoReply, why
+	if class := fold(m.Get("Content-Class")); class == "urn:content-classes:calendarmessage" && method == "" && startsWithAny(fold(m.Subject), calendarSubjects) {
+		return Calendar, "the subject is that of an answer to an invitation"
+	}
+	return Human, ""
 }
 
-// keyword is the first word of a field, in lower case.
+// keyword is the first word of a field, in lower case, behind any comment (RFC
+// 5322 §3.2.2).
 func keyword(v string) string {
-	if i := strings.IndexAny(v, " \t;,("); i >= 0 {
+	v = strings.TrimLeft(v, " \t\"'")
+	for strings.HasPrefix(v, "(") {
+		_, after, ok := strings.Cut(v, ")")
+		if !ok {
+			return ""
+		}
+		v = strings.TrimLeft(after, " \t")
+	}
+	if i := strings.IndexAny(v, " \t;,(\"'"); i >= 0 {
 		v = v[:i]
 	}
 	return strings.ToLower(oneLine(v))
 }
 
-// autoFields are set by programs that answer mail and by nothing else.
-var autoFields = [...]string{
-	"X-Autoreply", "X-Auto-Reply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply-From", "X-Autoreply-From", "X-Autoreply-Domain",
-	"X-Mail-Autoreply", "Autoreply", "X-FC-MachineGenerated", "X-Vacation", "X-AutoReply-To", "X-MS-Exchange-Inbox-Rules-Loop",
-}
-
-// challengeFields are set by services that ask the sender to prove a person.
-var challengeFields = [...]string{"X-Boxbe-Notice", "X-SpamArrest-Challenge", "X-Spamarrest-Noauth", "X-Challenge-Response", "X-CR-Challenge"}
-
-func autoHeaders(m *Message) (Class, string) {
-	for _, name := range challengeFields {
-		if m.Has(name) {
-			return Challenge, name + " is present"
+// answers reports a subject that begins as mail programs make it for answers
+// and forwards.
+func answers(subject string) bool {
+	prefix, _, ok := strings.Cut(subject, ":")
+	if !ok {
+		if prefix, _, ok = strings.Cut(subject, "："); !ok {
+			return false
 		}
 	}
-	for _, name := range autoFields {
-		if v := keyword(m.Get(name)); m.Has(name) && v != "no" && v != "false" && v != "0" {
-			return AutoReply, name + " is present"
-		}
-	}
-	for _, name := range [...]string{"Precedence", "X-Precedence"} {
-		if v := keyword(m.Get(name)); v == "auto_reply" || v == "auto-reply" {
-			return AutoReply, name + ": " + v
-		}
-	}
-	if keyword(m.Get("X-Apple-Action")) == "vacation" {
-		return AutoReply, "X-Apple-Action: VACATION"
-	}
-	return Human, ""
+	prefix = strings.ToLower(strings.TrimRight(strings.TrimSpace(prefix), "0123456789[]() "))
+	return slices.Contains(answerPrefixes, prefix)
 }
 
-// vacationSubjects begin the subject of an answer by a machine. People write
-// such subjects too, so that they count with a second sign only.
-var vacationSubjects = []string{
-	"automatic reply", "auto reply", "auto-reply", "autoreply", "auto response", "auto-response", "autoresponse", "out of office",
-	"out of the office", "out-of-office", "on vacation", "vacation", "away from", "automatische antwort", "abwesenheit", "abwesend",
-	"réponse automatique", "absence du bureau", "absent", "respuesta automática", "fuera de la oficina", "risposta automatica",
-	"fuori sede", "automatisch antwoord", "automatische reactie", "afwezig", "resposta automática", "ausência", "autosvar",
-	"automatiskt svar", "automatisk svar", "fraværende", "frånvaro", "poissa", "automaattinen vastaus", "automatyczna odpowiedź",
-	"autoodpowiedź", "nieobecność", "automatická odpověď", "автоматический ответ", "自动回复", "自動返信", "自動応答",
-}
-
-func vacation(m *Message) (Class, string) {
-	subject := strings.ToLower(strings.TrimLeft(m.Subject, " [("))
-	if !slices.ContainsFunc(vacationSubjects, func(p string) bool { return strings.HasPrefix(subject, p) }) {
-		return Human, ""
-	}
-	for _, sign := range [...]struct {
-		there bool
-		name  string
-	}{
-		{m.Has("X-Auto-Response-Suppress"), "X-Auto-Response-Suppress"},
-		{strings.ReplaceAll(m.Get("Return-Path"), " ", "") == "<>", "an empty Return-Path"},
-		{m.Has("Precedence"), "Precedence"},
-		{m.Has("X-Loop"), "X-Loop"},
-		{m.Has("X-Autogenerated"), "X-Autogenerated"},
-	} {
-		if sign.there {
-			return AutoReply, "the subject is that of an automatic answer, with " + sign.name
-		}
-	}
-	return Human, ""
-}
-
-// lists recognises mail to many (RFC 2919, RFC 2369).
-func lists(m *Message) (Class, string) {
-	for _, name := range [...]string{"List-Id", "List-Post", "Mailing-List", "X-Mailing-List"} {
-		if m.Has(name) {
-			return List, name + " is present"
-		}
-	}
-	switch v := keyword(m.Get("Precedence")); v {
-	case "list":
-		return List, "Precedence: list"
-	case "bulk", "junk":
-		return Bulk, "Precedence: " + v
-	}
-	for _, name := range [...]string{"List-Unsubscribe", "Feedback-ID", "X-Campaign-Id", "X-CampaignId"} {
-		if m.Has(name) {
-			return Bulk, name + " is present"
-		}
-	}
-	if m.Has("X-Loop") {
-		return AutoReply, "X-Loop is present"
-	}
-	return Human, ""
-}
-
-// daemon recognises what a mail system itself writes.
-func daemon(m *Message) (Class, string) {
-	if isDaemon(m.From.Address.Local()) && !strings.EqualFold(m.From.Address.Local(), "postmaster") {
-		return Notification, "the sender is " + strings.ToLower(m.From.Address.Local())
-	}
-	return Human, ""
-}
-
-// isDaemon reports the local part of a mail system's own address.
-func isDaemon(local string) bool {
-	switch strings.ToLower(local) {
-	case "mailer-daemon", "postmaster", "mailerdaemon", "mail-daemon", "maildaemon", "mail.daemon", "mdaemon", "mailer_daemon":
-		return true
-	}
-	return false
+func startsWithAny(s string, list []string) bool {
+	return slices.ContainsFunc(list, func(p string) bool { return strings.HasPrefix(s, p) })
 }

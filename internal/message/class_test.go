@@ -118,7 +118,7 @@ func TestBounceKind(t *testing.T) {
 		{"4.2.2", "", "full"},
 		{"5.1.1", "mailbox is full", "full"},
 		{"5.7.1", "message looks like spam", "spam"},
-		{"5.7.26", "SPF and DKIM did not pass: unauthenticated", "unknown"},
+		{"5.7.26", "SPF and DKIM did not pass: unauthenticated", "spam"},
 		{"5.7.1", "", "spam"},
 		{"5.0.0", "user unknown", "hard"},
 		{"", "", "unknown"},

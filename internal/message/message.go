@@ -131,7 +131,7 @@ type BounceReport struct {
 // BouncedRecipient is the fate of one recipient.
 type BouncedRecipient struct {
 	Address string // as reported
-	Action  string // failed, delayed, delivered, relayed, expanded
+	Action  string // failed, delayed, delivered, relayed, expanded; complaint when it called the mail spam
 	Status  string // RFC 3463, such as 5.1.1
 	Reply   string // the remote's words
 	Kind    string // hard, soft, full, spam or unknown

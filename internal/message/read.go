@@ -34,8 +34,9 @@ func Read(c Content, h *Header, lim Limits) *Message {
 	}
 	m.Unreadable = len(h.Fields) == 0 || m.Text == "" && !b.hasRich() && len(m.Attachments) == 0 && r.broken
 	m.split()
-	m.Bounce = readBounce(c, root, m)
-	m.Class, m.Reasons = classify(m, root)
+	report, why := readBounce(c, root, m)
+	m.Bounce = report
+	m.Class, m.Reasons = classify(m, root, why)
 	return m
 }
 
