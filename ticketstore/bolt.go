@@ -61,6 +61,9 @@ type Options struct {
 	// SegmentSize is the size in octets after which a new segment is begun.
 	// Default 256 MiB.
 	SegmentSize int64
+	// Beside names small files in the store's folder that belong to the desk and
+	// go into a backup with it.
+	Beside []string
 	// OnFail is called once when a commit met an I/O error. The process must then
 	// end: what is on disk is unknown until it is read again.
 	OnFail func(error)
@@ -197,6 +200,9 @@ func create(dir, path string) error {
 	if nums, err := segmentNumbers(filepath.Join(dir, segmentsName)); err == nil && len(nums) > 0 {
 		return fmt.Errorf("%w: %s is missing, but there are segments; restore a backup, or run \"mxdesk store repair\"", ErrDamaged, path)
 	}
+	if _, err := os.Stat(filepath.Join(dir, partialName)); err == nil {
+		return fmt.Errorf("%w: a backup was restored to %s in part; restore it again", ErrDamaged, dir)
+	}
 	f, err := newFresh(path)
 	if err != nil {
 		return err
@@ -270,7 +276,9 @@ func lastPlace(tx *bolt.Tx) (place, error) {
 		if e.err != nil {
 			return place{}, e.err
 		}
-		return decodePlace(e.value)
+		if p, err := decodePlace(e.value); err != nil || !p.gone() {
+			return p, err
+		}
 	}
 	return place{}, nil
 }

@@ -23,6 +23,7 @@ type Report struct {
 	Held         int   `json:"held"`
 	Records      int   `json:"records"`
 	Octets       int64 `json:"octets"`       // in records
+	Gone         int   `json:"gone"`         // records that were erased, or lost for good
 	Unreferenced int   `json:"unreferenced"` // whole records in segments that nothing refers to; kept for repair
 	// Problems are in words, at most 100; More counts those beyond.
 	Problems []string `json:"problems"`
@@ -265,6 +266,10 @@ func (c *checker) record(id RecordID, value []byte) {
 	p, err := decodePlace(value)
 	if err != nil {
 		c.addf("record %d: %v", id, err)
+		return
+	}
+	if p.gone() {
+		c.Gone++
 		return
 	}
 	c.Records++

@@ -32,3 +32,6 @@ func SetSchema(t testing.TB, dir string, n uint32) {
 		t.Fatal(err)
 	}
 }
+
+// Dir is the folder of a store.
+func (db *DB) Dir() string { return db.dir }

@@ -10,7 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,6 +46,9 @@ type place struct {
 	body    int64
 	sum     [32]byte
 }
+
+// gone reports whether the octets were erased, or lost for good.
+func (p place) gone() bool { return p.segment == 0 }
 
 func (p place) bodyOffset() int64 { return p.offset + headSize + int64(p.meta) }
 func (p place) end() int64        { return p.bodyOffset() + p.body }
@@ -181,13 +184,22 @@ func segmentNumbers(dir string) ([]uint32, error) {
 	}
 	var nums []uint32
 	for _, e := range entries {
-		name, ok := strings.CutSuffix(e.Name(), segmentSuffix)
-		if n, err := strconv.ParseUint(name, 10, 32); ok && err == nil {
-			nums = append(nums, uint32(n))
+		if n, err := segmentNumber(e.Name()); err == nil {
+			nums = append(nums, n)
 		}
 	}
-	sort.Slice(nums, func(i, j int) bool { return nums[i] < nums[j] })
+	slices.Sort(nums)
 	return nums, nil
+}
+
+// segmentNumber reads the name of a segment's file.
+func segmentNumber(file string) (uint32, error) {
+	name, ok := strings.CutSuffix(file, segmentSuffix)
+	n, err := strconv.ParseUint(name, 10, 32)
+	if !ok || err != nil || n == 0 {
+		return 0, fmt.Errorf("%q is not the name of a segment", file)
+	}
+	return uint32(n), nil
 }
 
 func (s *segments) path(n uint32) string {

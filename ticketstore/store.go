@@ -28,6 +28,10 @@ var (
 	// ErrDamaged: what is read is not what was stored. "store check" says what
 	// is damaged, "store repair" brings back what it can.
 	ErrDamaged = errors.New("the store is damaged")
+	// ErrGone: these octets were erased, or lost and given up by a repair.
+	ErrGone = errors.New("its octets are gone")
+	// ErrRefused: this cannot be done as things are; the text says why.
+	ErrRefused = errors.New("refused")
 	// ErrSchema: the file was written by a newer mxdesk.
 	ErrSchema = errors.New("the store was written by a newer version of mxdesk")
 )

@@ -30,6 +30,7 @@ const (
 	exitConflict    = 4
 	exitUnreachable = 6
 	exitProblems    = 7
+	exitTryAgain    = 75 // what is on disk is unknown: a supervisor starts it again
 	exitConfig      = 78
 )
 
@@ -157,7 +158,13 @@ func exitCode(err error) int {
 		return exitConfig
 	case errors.Is(err, api.ErrUnreachable):
 		return exitUnreachable
-	case errors.Is(err, ticketstore.ErrLocked):
+	case errors.Is(err, ticketstore.ErrFailed):
+		return exitTryAgain
+	case errors.Is(err, ticketstore.ErrDamaged):
+		return exitProblems
+	case errors.Is(err, ticketstore.ErrNotFound):
+		return exitNotFound
+	case errors.Is(err, ticketstore.ErrLocked), errors.Is(err, ticketstore.ErrRefused):
 		return exitConflict
 	case errors.As(err, &no):
 		switch no.Kind {

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 
-	"mxdesk/internal/api"
 	"mxdesk/internal/config"
 	"mxdesk/internal/tag"
 	"mxdesk/templates"
-	"mxdesk/ticketstore"
 )
 
 type configCmd struct {
@@ -241,31 +239,4 @@ func (templateLintCmd) Run(e *env) error {
 	}
 	fmt.Fprintln(e.stderr, "The templates are good.")
 	return nil
-}
-
-type storeCmd struct {
-	Check storeCheckCmd `cmd:"" help:"Verify structure, references and checksums; exit 7 when something is wrong."`
-}
-
-type storeCheckCmd struct{}
-
-func (storeCheckCmd) Run(e *env) error {
-	return e.withDesk(false, func(c *api.Client) error {
-		var r ticketstore.Report
-		if err := c.Get(e.ctx, "/v1/store/check", nil, &r); err != nil {
-			return err
-		}
-		err := e.result(r, func() {
-			fmt.Fprintf(e.stdout, "%s, %s, %s, %s, %s\n%s, %d octets; %s nothing refers to\n",
-				count(r.Tickets, "ticket"), count(r.Actions, "action"), count(r.Contacts, "contact"), count(r.Items, "outgoing mail"),
-				count(r.Held, "held mail"), count(r.Records, "record"), r.Octets, count(r.Unreferenced, "record"))
-			for _, p := range r.Problems {
-				fmt.Fprintln(e.stdout, "problem:", p)
-			}
-		})
-		if err == nil && len(r.Problems) > 0 {
-			return &exitError{exitProblems, errors.New("the store has " + count(len(r.Problems)+r.More, "problem"))}
-		}
-		return err
-	})
 }

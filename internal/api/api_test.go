@@ -56,7 +56,7 @@ func newHandler(t testing.TB) http.Handler {
 		}}},
 		Mailboxes: []desk.Mailbox{{Key: "support", From: address.Mailbox{Name: "Support", Address: a}, Templates: set}},
 	})
-	return api.New(api.Config{Desk: d, Check: db, Reader: reader{}, Inspector: func([]string) api.Reader { return reader{} }, DefaultRecipient: a})
+	return api.New(api.Config{Desk: d, Keeper: db, Reader: reader{}, Inspector: func([]string) api.Reader { return reader{} }, DefaultRecipient: a})
 }
 
 // overSocket serves a handler on the control socket of a folder.

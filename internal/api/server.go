@@ -28,15 +28,16 @@ type Reader interface {
 	Read(context.Context, ticketstore.Envelope, ticketstore.Content) desk.Inbound
 }
 
-// Checker checks a store.
-type Checker interface {
+// Keeper looks after a store.
+type Keeper interface {
 	Check(context.Context) (ticketstore.Report, error)
+	Backup(ctx context.Context, dir string, progress func(ticketstore.Progress)) (ticketstore.BackupReport, error)
 }
 
 // Config is what the API serves.
 type Config struct {
-	Desk  *desk.Desk
-	Check Checker
+	Desk   *desk.Desk
+	Keeper Keeper
 	// Reader reads mails as the running desk does.
 	Reader Reader
 	// Inspector returns a Reader for inspections, which asks the name servers
@@ -82,6 +83,7 @@ func New(cfg Config) http.Handler {
 		"POST /v1/deliver":              s.deliver,
 		"POST /v1/inspect":              s.inspect,
 		"GET /v1/store/check":           s.check,
+		"POST /v1/store/backup":         s.backup,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
@@ -101,7 +103,8 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Text }
 
-func writeError(w http.ResponseWriter, err error) {
+// errorOf is what is said about an error, and the HTTP status for it.
+func errorOf(err error) (Error, int) {
 	e, status := Error{Kind: "internal", Text: err.Error()}, http.StatusInternalServerError
 	var no *desk.Refusal
 	var own *Error
@@ -112,7 +115,7 @@ func writeError(w http.ResponseWriter, err error) {
 		e.Kind, status = "refused", http.StatusUnprocessableEntity
 	case errors.Is(err, ticketstore.ErrNotFound):
 		e.Kind, status = "not-found", http.StatusNotFound
-	case errors.Is(err, ticketstore.ErrConflict):
+	case errors.Is(err, ticketstore.ErrConflict), errors.Is(err, ticketstore.ErrRefused):
 		e.Kind, status = "conflict", http.StatusConflict
 	case errors.Is(err, desk.ErrInvalid):
 		e.Kind, status = "invalid", http.StatusBadRequest
@@ -120,6 +123,11 @@ func writeError(w http.ResponseWriter, err error) {
 	case errors.Is(err, ticketstore.ErrFull), errors.Is(err, ticketstore.ErrClosed), errors.Is(err, ticketstore.ErrFailed):
 		e.Kind, status = "transient", http.StatusServiceUnavailable
 	}
+	return e, status
+}
+
+func writeError(w http.ResponseWriter, err error) {
+	e, status := errorOf(err)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(map[string]Error{"error": e})
@@ -296,14 +304,6 @@ func (s *server) inspect(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return writeJSON(w, inspection(&in, &out))
-}
-
-func (s *server) check(w http.ResponseWriter, r *http.Request) error {
-	rep, err := s.Check.Check(r.Context())
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, rep)
 }
 
 func (s *server) view(r *http.Request, fn func(ticketstore.View) error) error {

@@ -64,6 +64,7 @@ func Open(cfg *config.Config, log zerolog.Logger) (*App, error) {
 	var err error
 	a.store, err = ticketstore.Open(cfg.DataDir, ticketstore.Options{
 		MinFree: minFree,
+		Beside:  []string{keysName},
 		OnFail: func(err error) {
 			select {
 			case a.failed <- err:
@@ -110,10 +111,13 @@ func (a *App) build() (err error) {
 	return nil
 }
 
+// keysName is the file of the signing keys in the data folder.
+const keysName = "keys.json"
+
 // loadKeys loads the signing keys. Where tickets are and no keys, they were lost:
 // new ones made in silence would turn every answer to a signed address away.
 func (a *App) loadKeys() (*token.Keyring, error) {
-	path := filepath.Join(a.cfg.DataDir, "keys.json")
+	path := filepath.Join(a.cfg.DataDir, keysName)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		err := a.store.View(context.Background(), func(v ticketstore.View) error {
 			for range v.Mailboxes() {

@@ -45,7 +45,7 @@ func (a *App) works(cfg *config.Config) (*works, error) {
 	inspection := a.door
 	inspection.Limits.SkipHTML = false
 	w.api = api.New(api.Config{
-		Desk: w.desk, Check: a.store, Reader: smtpd.NewIntake(w.auth, a.door),
+		Desk: w.desk, Keeper: a.store, Reader: smtpd.NewIntake(w.auth, a.door),
 		Inspector: func(dns []string) api.Reader {
 			if len(dns) == 0 {
 				dns = cfg.DNS.Servers

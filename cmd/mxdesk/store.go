@@ -1,0 +1,154 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+
+	"mxdesk/internal/api"
+	"mxdesk/ticketstore"
+)
+
+type storeCmd struct {
+	Check   storeCheckCmd   `cmd:"" help:"Verify structure, references and checksums; exit 7 when something is wrong."`
+	Backup  storeBackupCmd  `cmd:"" help:"Copy the store into a folder while the desk works; again into the same: only what is new of the mails."`
+	Restore storeRestoreCmd `cmd:"" help:"Make an empty data folder what a backup holds."`
+}
+
+type storeCheckCmd struct{}
+
+func (storeCheckCmd) Run(e *env) error {
+	err := e.withDesk(false, func(c *api.Client) error {
+		var r ticketstore.Report
+		if err := c.Get(e.ctx, "/v1/store/check", nil, &r); err != nil {
+			return err
+		}
+		return e.report(r)
+	})
+	if errors.Is(err, ticketstore.ErrDamaged) { // so that it cannot be opened
+		return e.report(ticketstore.Report{Problems: []string{err.Error()}})
+	}
+	return err
+}
+
+// report prints what a check found, and is an error when that is bad.
+func (e *env) report(r ticketstore.Report) error {
+	err := e.result(r, func() {
+		fmt.Fprintf(e.stdout, "%s, %s, %s, %s, %s\n%s, %d octets; %s nothing refers to\n",
+			count(r.Tickets, "ticket"), count(r.Actions, "action"), count(r.Contacts, "contact"), count(r.Items, "outgoing mail"),
+			count(r.Held, "held mail"), count(r.Records, "record"), r.Octets, count(r.Unreferenced, "record"))
+		e.problems(r.Problems)
+	})
+	if err == nil && len(r.Problems) > 0 {
+		return &exitError{exitProblems, errors.New("the store has " + count(len(r.Problems)+r.More, "problem"))}
+	}
+	return err
+}
+
+func (e *env) problems(list []string) {
+	for _, p := range list {
+		fmt.Fprintln(e.stdout, "problem:", safe(p))
+	}
+}
+
+type storeBackupCmd struct {
+	Dir string `arg:"" help:"Folder, made when missing."`
+}
+
+func (c *storeBackupCmd) Run(e *env) error {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return err
+	}
+	var r ticketstore.BackupReport
+	p := e.progress()
+	err = e.withDesk(false, func(d *api.Client) error {
+		return d.PostLong(e.ctx, "/v1/store/backup", api.BackupRequest{Dir: dir}, &r, p.show)
+	})
+	p.end()
+	if err != nil {
+		return err
+	}
+	err = e.result(r, func() {
+		fmt.Fprintf(e.stdout, "Backup in %s: database %d octets, mails %d octets, %d of them new\n", dir, r.Database, r.Segments, r.Copied)
+		e.problems(r.Problems)
+	})
+	if err == nil && len(r.Problems) > 0 {
+		return &exitError{exitProblems, errors.New("the store has " + count(len(r.Problems), "damaged record") + "; the backup has them as they are")}
+	}
+	return err
+}
+
+type storeRestoreCmd struct {
+	From   string `required:"" help:"Folder of the backup." placeholder:"DIR"`
+	Verify bool   `help:"Then check the restored store as \"store check\" does."`
+}
+
+func (c *storeRestoreCmd) Run(e *env) error {
+	cfg, err := e.config()
+	if err != nil {
+		return err
+	}
+	p := e.progress()
+	r, err := ticketstore.Restore(e.ctx, c.From, cfg.DataDir, p.show)
+	p.end()
+	if err != nil {
+		return err
+	}
+	if !c.Verify {
+		return e.result(r, func() {
+			fmt.Fprintf(e.stdout, "Restored to %s: %s, %d octets\n", cfg.DataDir, count(r.Files, "file"), r.Octets)
+		})
+	}
+	fmt.Fprintf(e.stderr, "Restored to %s: %s, %d octets; checking\n", cfg.DataDir, count(r.Files, "file"), r.Octets)
+	db, err := ticketstore.Open(cfg.DataDir, ticketstore.Options{MinFree: -1})
+	if err != nil {
+		return err
+	}
+	found, err := db.Check(e.ctx)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	return e.report(found)
+}
+
+// progress shows how far something long is, on standard error: a bar on a
+// terminal, elsewhere a line when a step is done.
+func (e *env) progress() *progress {
+	f, ok := e.stderr.(*os.File)
+	return &progress{w: e.stderr, bar: ok && isatty.IsTerminal(f.Fd())}
+}
+
+type progress struct {
+	w    io.Writer
+	bar  bool
+	open bool // a bar stands on the last line
+}
+
+func (p *progress) show(s ticketstore.Progress) {
+	const width = 30
+	switch {
+	case p.bar && s.Total > 0:
+		full := int(min(s.Done, s.Total) * width / s.Total)
+		fmt.Fprintf(p.w, "\r%-10s [%s%s] %3d%%", s.Step, strings.Repeat("#", full), strings.Repeat(" ", width-full), min(s.Done, s.Total)*100/s.Total)
+		p.open = true
+		if s.Done >= s.Total {
+			p.end()
+		}
+	case !p.bar && s.Done >= s.Total:
+		fmt.Fprintf(p.w, "%s: %d octets\n", s.Step, s.Done)
+	}
+}
+
+// end leaves the line of a bar.
+func (p *progress) end() {
+	if p.open {
+		fmt.Fprintln(p.w)
+		p.open = false
+	}
+}

@@ -1,0 +1,259 @@
+package ticketstore_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"mxdesk/ticketstore"
+	"mxdesk/ticketstore/storetest"
+)
+
+// restored restores a backup into a folder of its own and opens it there; the
+// store is checked when the test ends.
+func restored(t *testing.T, from string) *ticketstore.DB {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	if _, err := ticketstore.Restore(t.Context(), from, dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	return storetest.Open(t, dir)
+}
+
+func TestBackupHoldsEverything(t *testing.T) {
+	dir := t.TempDir()
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1, SegmentSize: 3000, Beside: []string{"keys.json", "missing"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := os.WriteFile(filepath.Join(dir, "keys.json"), []byte("keys"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Fill(t, db, 30)
+	to := filepath.Join(t.TempDir(), "backup")
+	first, err := db.Backup(t.Context(), to, nil)
+	if err != nil || len(first.Problems) > 0 || first.Copied != first.Segments {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	want, _ := storetest.Dump(t, db)
+	copied := restored(t, to)
+	if got, failed := storetest.Dump(t, copied); !maps.Equal(got, want) || failed > 0 {
+		t.Errorf("%d values are restored, %d were there; %d errors", len(got), len(want), failed)
+	}
+	// The second one adds what is new, and only that.
+	if _, err := put(t.Context(), db, strings.Repeat("new", 100)); err != nil {
+		t.Fatal(err)
+	}
+	second, err := db.Backup(t.Context(), to, nil)
+	if err != nil || second.Copied != second.Segments-first.Segments || second.Copied < 300 {
+		t.Errorf("%+v after %+v, %v", second, first, err)
+	}
+	want, _ = storetest.Dump(t, db)
+	if got, _ := storetest.Dump(t, restored(t, to)); !maps.Equal(got, want) {
+		t.Errorf("%d values are restored, %d were there", len(got), len(want))
+	}
+	if left, _ := filepath.Glob(filepath.Join(to, "*.db")); len(left) != 1 {
+		t.Errorf("files of older backups stay: %v", left)
+	}
+	err = filepath.Walk(to, func(path string, info os.FileInfo, err error) error {
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A backup holds no writer up: a change that is made from within it, while it
+// waits, is done. What was told to be on disk before it began is in it.
+func TestBackupBesideChanges(t *testing.T) {
+	db := storetest.New(t)
+	storetest.Fill(t, db, 50)
+	var slowest atomic.Int64
+	var during atomic.Bool
+	stop := make(chan struct{})
+	var writers sync.WaitGroup
+	for range 8 {
+		writers.Go(func() {
+			for {
+				at := time.Now()
+				if _, err := put(context.Background(), db, strings.Repeat("x", 20000)); err != nil {
+					t.Error(err)
+					return
+				}
+				if took := int64(time.Since(at)); during.Load() && took > slowest.Load() {
+					slowest.Store(took)
+				}
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+	}
+	to := filepath.Join(t.TempDir(), "backup")
+	var inside int
+	for range 3 {
+		id, err := put(t.Context(), db, "before")
+		if err != nil {
+			t.Fatal(err)
+		}
+		during.Store(true)
+		_, err = db.Backup(t.Context(), to, func(ticketstore.Progress) {
+			inside++
+			if _, err := put(t.Context(), db, "during"); err != nil {
+				t.Error(err)
+			}
+		})
+		during.Store(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = restored(t, to).View(t.Context(), func(v ticketstore.View) error {
+			tk, err := v.Ticket(id)
+			if err == nil && tk.Subject != "before" {
+				t.Errorf("ticket %s is %q", id, tk.Subject)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	writers.Wait()
+	if inside == 0 {
+		t.Error("no change was made during a backup")
+	}
+	t.Logf("the slowest of the changes beside three backups took %v", time.Duration(slowest.Load()))
+}
+
+// A backup that breaks off anywhere leaves the one before as it was.
+func TestBackupThatBreaksOff(t *testing.T) {
+	db := storetest.New(t)
+	storetest.Fill(t, db, 20)
+	to := t.TempDir()
+	if _, err := db.Backup(t.Context(), to, nil); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := storetest.Dump(t, db)
+	storetest.Fill(t, db, 20)
+	for step := range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		n := 0
+		_, err := db.Backup(ctx, to, func(ticketstore.Progress) {
+			if n == step {
+				cancel()
+			}
+			n++
+		})
+		cancel()
+		if step == 0 && !errors.Is(err, context.Canceled) {
+			t.Errorf("step %d: %v", step, err)
+		}
+		if err == nil {
+			break // it was past the last moment
+		}
+		if got, _ := storetest.Dump(t, restored(t, to)); !maps.Equal(got, want) {
+			t.Errorf("step %d: %d values are restored, %d were there", step, len(got), len(want))
+		}
+	}
+	if _, err := db.Backup(t.Context(), to, nil); err != nil {
+		t.Fatal(err)
+	}
+	want, _ = storetest.Dump(t, db)
+	if got, _ := storetest.Dump(t, restored(t, to)); !maps.Equal(got, want) {
+		t.Errorf("then: %d values are restored, %d were there", len(got), len(want))
+	}
+}
+
+// A desk that was restored and went on is not mixed up with the one before.
+func TestBackupOfAnotherHistory(t *testing.T) {
+	old, to := storetest.New(t), t.TempDir()
+	if _, err := put(t.Context(), old, "one"); err != nil {
+		t.Fatal(err)
+	}
+	early := t.TempDir()
+	if _, err := old.Backup(t.Context(), early, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := put(t.Context(), old, "two"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.Backup(t.Context(), to, nil); err != nil {
+		t.Fatal(err)
+	}
+	db := restored(t, early)
+	for _, raw := range []string{"2nd", "3rd"} {
+		if _, err := put(t.Context(), db, raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.Backup(t.Context(), to, nil); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := storetest.Dump(t, db)
+	if got, _ := storetest.Dump(t, restored(t, to)); !maps.Equal(got, want) {
+		t.Errorf("restored is %v, want %v", got, want)
+	}
+}
+
+// Damage in a backup is found when it is restored, and what was restored until
+// then is no store.
+func TestRestoreFindsDamage(t *testing.T) {
+	db, to := filled(t, t.TempDir(), 5), t.TempDir()
+	if _, err := db.Backup(t.Context(), to, nil); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(to, "*.db"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	for _, path := range append(files, filepath.Join(to, "segments", "000001.seg")) {
+		good, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := append([]byte{}, good...)
+		bad[len(bad)/2] ^= 1
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		if _, err := ticketstore.Restore(t.Context(), to, dir, nil); !errors.Is(err, ticketstore.ErrDamaged) {
+			t.Errorf("%s: restored with %v", path, err)
+		}
+		if _, err := ticketstore.Open(dir, ticketstore.Options{}); !errors.Is(err, ticketstore.ErrDamaged) {
+			t.Errorf("%s: a store restored in part is opened: %v", path, err)
+		}
+		if err := os.WriteFile(path, good, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ticketstore.Restore(t.Context(), to, dir, nil); err != nil {
+			t.Errorf("%s: restored again: %v", path, err)
+		}
+		storetest.Open(t, dir)
+		if _, err := ticketstore.Restore(t.Context(), to, dir, nil); !errors.Is(err, ticketstore.ErrRefused) {
+			t.Errorf("%s: restored over a store: %v", path, err)
+		}
+	}
+	if _, err := ticketstore.Restore(t.Context(), t.TempDir(), t.TempDir(), nil); !errors.Is(err, ticketstore.ErrNotFound) {
+		t.Errorf("restored from nothing: %v", err)
+	}
+	for _, into := range []string{"", "/"} {
+		if _, err := db.Backup(t.Context(), db.Dir()+into, nil); !errors.Is(err, ticketstore.ErrRefused) {
+			t.Errorf("backup into the data folder: %v", err)
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package ticketstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// partialName marks a folder whose restoring broke off: it may be restored
+// into again, and is no store.
+const partialName = "restore.partial"
+
+// RestoreReport says what was restored.
+type RestoreReport struct {
+	Files  int   `json:"files"`
+	Octets int64 `json:"octets"`
+}
+
+// Restore copies the backup in the folder from into the folder dir, made when
+// missing, which must be empty. Every octet is compared with the manifest. The
+// database comes last: a folder that was restored in part is refused when it is
+// opened. progress may be nil.
+func Restore(ctx context.Context, from, dir string, progress func(Progress)) (RestoreReport, error) {
+	m, err := readManifest(from)
+	if errors.Is(err, os.ErrNotExist) {
+		return RestoreReport{}, fmt.Errorf("%w: there is no backup in %s", ErrNotFound, from)
+	}
+	if err != nil {
+		return RestoreReport{}, err
+	}
+	if m.Schema > schema {
+		return RestoreReport{}, fmt.Errorf("%w: schema %d, this one reads %d", ErrSchema, m.Schema, schema)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return RestoreReport{}, err
+	}
+	if err := claim(dir); err != nil {
+		return RestoreReport{}, err
+	}
+	r := restore{from: from, dir: dir, meter: meter{ctx: ctx, step: "restore", progress: progress}}
+	if progress == nil {
+		r.meter.progress = func(Progress) {}
+	}
+	if err := r.all(&m); err != nil {
+		return r.report, err
+	}
+	return r.report, errors.Join(os.Remove(filepath.Join(dir, partialName)), syncDir(dir))
+}
+
+// claim marks an empty folder, or one whose restoring broke off.
+func claim(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	partial := false
+	for _, e := range entries {
+		partial = partial || e.Name() == partialName
+	}
+	if !partial && len(entries) > 0 {
+		return fmt.Errorf("%w: %s is not empty; name an empty folder with --data", ErrRefused, dir)
+	}
+	return errors.Join(writeSynced(filepath.Join(dir, partialName), nil), os.MkdirAll(filepath.Join(dir, segmentsName), 0o700), syncDir(dir))
+}
+
+type restore struct {
+	from, dir string
+	meter     meter
+	report    RestoreReport
+}
+
+func (r *restore) all(m *Manifest) error {
+	for _, s := range m.Segments {
+		r.meter.total += s.size()
+	}
+	for _, f := range m.Files {
+		r.meter.total += f.Size
+	}
+	for _, s := range m.Segments {
+		if err := r.file(s.File, s.Name, s.Pieces); err != nil {
+			return err
+		}
+	}
+	if err := syncDir(filepath.Join(r.dir, segmentsName)); err != nil {
+		return err
+	}
+	for _, last := range []bool{false, true} {
+		for _, f := range m.Files {
+			if (f.Name == dbName) == last {
+				if err := r.file(f.File, f.Name, []Piece{{Size: f.Size, SHA256: f.SHA256}}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return errors.Join(syncDir(r.dir), syncDir(filepath.Dir(r.dir)))
+}
+
+// file copies what the manifest says of a file, under another name until it is
+// known to be right.
+func (r *restore) file(from, name string, pieces []Piece) error {
+	src, err := os.Open(filepath.Join(r.from, from))
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	path := filepath.Join(r.dir, name)
+	f, err := create600(path + freshSuffix)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r.meter.w = f
+	for i, p := range pieces {
+		r.meter.sum = sha256.New()
+		n, err := io.CopyN(&r.meter, src, p.Size)
+		r.report.Octets += n
+		if errors.Is(err, io.EOF) || err == nil && r.meter.hex() != p.SHA256 {
+			return fmt.Errorf("%w: piece %d of %s in the backup is not what was written", ErrDamaged, i+1, from)
+		}
+		if err != nil {
+			return fmt.Errorf("restoring %s: %w", name, err)
+		}
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("restoring %s: %w", name, err)
+	}
+	r.report.Files++
+	return os.Rename(path+freshSuffix, path)
+}
