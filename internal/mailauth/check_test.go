@@ -294,7 +294,7 @@ func TestResolverChangesServers(t *testing.T) {
 	if txt, err := r.LookupTXT(t.Context(), "example.com."); err != nil || txt[0] != "hello" {
 		t.Errorf("%v, %v", txt, err)
 	}
-	if NewResolver([]string{"system"}) != Resolver(net.DefaultResolver) {
+	if c, ok := NewResolver([]string{"system"}).(*cache); !ok || c.r != Resolver(net.DefaultResolver) {
 		t.Error("system is not the machine's resolver")
 	}
 }

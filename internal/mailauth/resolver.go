@@ -19,15 +19,16 @@ type Resolver interface {
 // NewResolver returns a resolver that asks the given servers, each HOST:PORT,
 // and changes to the next one when a server does not answer. The one entry
 // "system" is the machine's own resolver. No servers at all give nil: no DNS.
+// It remembers answers for a few minutes, in at most some 10 MB.
 func NewResolver(servers []string) Resolver {
 	switch {
 	case len(servers) == 0:
 		return nil
 	case servers[0] == "system":
-		return net.DefaultResolver
+		return newCache(net.DefaultResolver)
 	}
 	r := &rotation{servers: servers}
-	return &net.Resolver{PreferGo: true, Dial: r.dial}
+	return newCache(&net.Resolver{PreferGo: true, Dial: r.dial})
 }
 
 // rotation stays with one server until that one fails.
