@@ -1,12 +1,9 @@
 package mailauth
 
 import (
-	"bytes"
-	"context"
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"slices"
 	"strings"
@@ -55,7 +52,7 @@ func TestSignatures(t *testing.T) {
 		{"bare LF", strings.ReplaceAll(good, "\r\n", "\n"), edRecord(""), "pass", true, ""},
 		{"bare LF, simple", strings.ReplaceAll(sign(t, joe, "example.com", simpleForm), "\r\n", "\n"), edRecord(""), "pass", true, ""},
 		{"empty lines at the end", good + strings.Repeat("\r\n", 100_000), edRecord(""), "pass", true, ""},
-		{"empty lines in the middle", good + strings.Repeat("\n", maxBlankLines+10) + "x", edRecord(""), "permerror", false, "empty lines"},
+		{"empty lines in the middle", good + strings.Repeat("\n", 100_000) + "x", edRecord(""), "fail", false, "body hash"},
 		{"text at the end", good + "x\r\n", edRecord(""), "fail", false, "body hash"},
 		{"subject changed", strings.Replace(good, "Printer", "Scanner", 1), edRecord(""), "fail", false, "did not verify"},
 		{"second subject put on top", "Subject: [ID:0000001]\r\n" + good, edRecord(""), "policy", false, "more Subject fields"},
@@ -64,7 +61,7 @@ func TestSignatures(t *testing.T) {
 		{"no key", good, "", "permerror", false, "there is no key at s._domainkey.example.com"},
 		{"revoked key", good, "v=DKIM1; k=ed25519; p=", "permerror", false, "revoked"},
 		{"key of another kind", good, strongRecord, "permerror", false, "key algorithm"},
-		{"key for another service", good, edRecord("s=tlsrpt; "), "permerror", false, "service"},
+		{"key for another service", good, edRecord("s=tlsrpt; "), "permerror", false, "another service"},
 		{"key for another hash", good, edRecord("h=sha1; "), "permerror", false, "hash"},
 		{"key is junk", good, "hello", "permerror", false, ""},
 		{"key too large", sign(t, joe, "example.com", rsaSigned), hugeRecord, "policy", false, "4104 bits"},
@@ -86,9 +83,7 @@ func TestSignatures(t *testing.T) {
 		{"domain is junk", tag("d=example.com", "d=exa mple..com"), edRecord(""), "permerror", false, "names no domain"},
 		{"selector is junk", tag("s=s;", "s=..;"), edRecord(""), "permerror", false, "selector"},
 		{"endless h=", tag("h=From", "h="+strings.Repeat("a:", 300)+"From"), edRecord(""), "permerror", false, "header fields"},
-		{"From is not signed", unsignedFrom, edRecord(""), "permerror", false, "From field not signed"},
-		// Known miss: the library compares i= and d= by case. It errs on the safe side.
-		{"identity in another case than the domain", strings.Replace(sign(t, joe, "EXAMPLE.com", identity("joe@EXAMPLE.com")), "d=EXAMPLE", "d=example", 1), edRecord(""), "permerror", false, "mismatch"},
+		{"From is not signed", unsignedFrom, edRecord(""), "permerror", false, "From field is not signed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -154,18 +149,20 @@ func TestManySignatures(t *testing.T) {
 	}
 }
 
-// The library's work on a header must stay bounded.
+// A header made to cost time changes nothing about the signature in it.
 func TestHostileHeaders(t *testing.T) {
 	good := sign(t, simple("joe@example.com"), "example.com")
 	for name, extra := range map[string]string{
-		"many fields":     strings.Repeat("A: b\r\n", maxFields),
-		"one long fold":   "A: b\r\n" + strings.Repeat(" x\r\n", maxFieldLines+1),
-		"many signatures": strings.Repeat("DKIM-Signature: v=1\r\n", maxFields+5),
+		"many fields":     strings.Repeat("A: b\r\n", 9_000),
+		"one long fold":   "A: b\r\n" + strings.Repeat(" x\r\n", 100_000),
+		"many signatures": strings.Repeat("DKIM-Signature: v=1\r\n", 5_000),
+		"one long list":   "DKIM-Signature: v=1; h=" + strings.Repeat("a:", 200_000) + "\r\n",
+		"many tags":       "DKIM-Signature: v=1; " + strings.Repeat("a=b;", 100_000) + "\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := check(t, dnstest.Zone{"s._domainkey.example.com": {TXT: []string{edRecord("")}}},
 				input(extra+good, badIP, "h", ""))
-			if v.Auth == ticketstore.AuthAligned || len(v.DKIM) > maxSignatures+1 {
+			if v.Auth != ticketstore.AuthAligned || len(v.DKIM) > maxSignatures+1 {
 				t.Errorf("%s: %d results", v.Auth, len(v.DKIM))
 			}
 		})
@@ -201,51 +198,4 @@ func TestUnreadableContent(t *testing.T) {
 	if !strings.Contains(v.DKIM[0].Reason, errDisk.Error()) {
 		t.Error(v.DKIM[0].Reason)
 	}
-}
-
-func TestBodyReader(t *testing.T) {
-	for in, want := range map[string]string{
-		"":                   "",
-		"\r\n":               "\r\n",
-		"\n\n\n":             "\r\n",
-		"a":                  "a",
-		"a\n":                "a\r\n",
-		"a\r\n\r\n\n":        "a\r\n",
-		"a\n\r\nb":           "a\r\n\r\nb",
-		"a\rb\r":             "a\rb\r",
-		"a\r\r\nb":           "a\r\r\nb",
-		"\n\n a \n":          "\r\n\r\n a \r\n",
-		"x" + "\r\r\r" + "y": "x\r\r\ry",
-	} {
-		b := &bodyReader{ctx: context.Background(), r: iotestOneByte{strings.NewReader(in)}}
-		got, err := io.ReadAll(b)
-		if err != nil || b.err != nil || string(got) != want {
-			t.Errorf("%q: got %q, want %q (%v %v)", in, got, want, err, b.err)
-		}
-	}
-}
-
-// iotestOneByte gives one octet at a time, so that every seam is tried.
-type iotestOneByte struct{ r io.Reader }
-
-func (o iotestOneByte) Read(p []byte) (int, error) { return o.r.Read(p[:1]) }
-
-func FuzzBodyReader(f *testing.F) {
-	for _, s := range []string{"", "a\nb\r\n\r\n", "\r\r\n\n", "x\r"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		b := &bodyReader{ctx: context.Background(), r: bytes.NewReader(raw)}
-		got, err := io.ReadAll(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b.err == nil && bytes.Contains(bytes.ReplaceAll(got, []byte("\r\n"), nil), []byte("\n")) {
-			t.Fatalf("a bare LF in %q", got)
-		}
-		strip := func(b []byte) string { return strings.NewReplacer("\r", "", "\n", "").Replace(string(b)) }
-		if b.err == nil && strip(got) != strip(raw) {
-			t.Fatalf("%q became %q", raw, got)
-		}
-	})
 }

@@ -156,6 +156,7 @@ func (e *evaluation) skip(reason string) {
 
 func (e *evaluation) run(ctx context.Context, d dns) {
 	e.tree = newTree(d)
+	v := newView(e.in)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		e.spf = e.checkSPF(ctx, d)
@@ -164,7 +165,7 @@ func (e *evaluation) run(ctx context.Context, d dns) {
 		}
 	})
 	wg.Go(func() {
-		e.dkim = append(checkDKIM(ctx, d, e.in, e.author), e.said.dkim...)
+		e.dkim = append(checkDKIM(ctx, d, v, e.author), e.said.dkim...)
 		for _, o := range e.dkim {
 			if o.counts() {
 				e.prepare(ctx, o.domain)
