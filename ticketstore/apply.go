@@ -143,7 +143,7 @@ func (a *applier) checkContacts(c *Change, next ContactID) error {
 // the whole group.
 func (a *applier) apply(c *Change) error {
 	steps := []func(*Change) error{
-		a.putRecords, a.putTickets, a.putMessages, a.putSeen,
+		a.erase, a.putRecords, a.putTickets, a.putMessages, a.putSeen,
 		a.putContacts, a.putItems, a.putHeld, a.countAutoMail,
 	}
 	for _, step := range steps {

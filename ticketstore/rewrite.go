@@ -115,13 +115,18 @@ func (f *fresh) install() error {
 	if err = errors.Join(err, meta.Put(schemaKey, schemaValue(schema))); err != nil {
 		return errors.Join(err, f.abandon())
 	}
-	if err := errors.Join(f.tx.Commit(), f.db.Sync(), f.db.Close()); err != nil {
+	if err := errors.Join(f.tx.Commit(), f.trim(), f.db.Sync(), f.db.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(f.path, f.path[:len(f.path)-len(freshSuffix)]); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(f.path))
+}
+
+// trim cuts off what the file has grown ahead.
+func (f *fresh) trim() error {
+	return f.db.View(func(tx *bolt.Tx) error { return os.Truncate(f.path, tx.Size()) })
 }
 
 // abandon gives the file up.

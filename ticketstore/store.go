@@ -131,8 +131,12 @@ type Change struct {
 	Forget     []ContactID // contacts to remove
 	Items      []OutboxItem
 	Held       []HeldMail
-	AutoMails  []address.Address // automatic mails to count, at the time At
-	At         time.Time
+	// Erase takes texts, raw mails and outgoing mails out of the actions that
+	// these tickets have so far. For good: the octets are in the files until
+	// Compact, but nothing refers to them.
+	Erase     []TicketID
+	AutoMails []address.Address // automatic mails to count, at the time At
+	At        time.Time
 }
 
 // RecordKind says what a record holds.

@@ -112,6 +112,7 @@ const (
 	OutcomeSupplierAsked  Outcome = "Supplier request"
 	OutcomeMerged         Outcome = "Merged"
 	OutcomeAcknowledged   Outcome = "Acknowledgement"
+	OutcomeErased         Outcome = "Erased"
 )
 
 // ActorKind is the text under the name of who acted.
@@ -173,7 +174,8 @@ type Rejected struct {
 	Reason string   `json:"reason"`
 }
 
-// Action is one entry of a ticket's history. Actions are only ever added.
+// Action is one entry of a ticket's history. Actions are only ever added,
+// and never changed but by an erasure.
 type Action struct {
 	Ticket      TicketID          `json:"ticket"`
 	Seq         uint32            `json:"seq"` // from 1 in each ticket

@@ -17,6 +17,7 @@ import (
 type storeCmd struct {
 	Check   storeCheckCmd   `cmd:"" help:"Verify structure, references and checksums; exit 7 when something is wrong."`
 	Backup  storeBackupCmd  `cmd:"" help:"Copy the store into a folder while the desk works; again into the same: only what is new of the mails."`
+	Compact storeCompactCmd `cmd:"" help:"Write the files anew without what was erased; no server may run."`
 	Restore storeRestoreCmd `cmd:"" help:"Make an empty data folder what a backup holds."`
 }
 
@@ -82,6 +83,34 @@ func (c *storeBackupCmd) Run(e *env) error {
 		return &exitError{exitProblems, errors.New("the store has " + count(len(r.Problems), "damaged record") + "; the backup has them as they are")}
 	}
 	return err
+}
+
+type storeCompactCmd struct{}
+
+func (storeCompactCmd) Run(e *env) error {
+	cfg, err := e.config()
+	if err != nil {
+		return err
+	}
+	has, err := hasStore(cfg.DataDir)
+	if err != nil {
+		return closedOff(cfg.DataDir, err)
+	}
+	if !has {
+		return &exitError{exitUnreachable, fmt.Errorf("there is no desk in %s: name its folder with --data", cfg.DataDir)}
+	}
+	p := e.progress()
+	r, err := ticketstore.Compact(e.ctx, cfg.DataDir, ticketstore.Options{}, p.show)
+	p.end()
+	if errors.Is(err, ticketstore.ErrLocked) {
+		return &exitError{exitConflict, fmt.Errorf("a server has the desk in %s open: stop it, compact, start it again; its mail waits at the senders meanwhile", cfg.DataDir)}
+	}
+	if err != nil {
+		return err
+	}
+	return e.result(r, func() {
+		fmt.Fprintf(e.stdout, "Compacted: database %d to %d octets, mails %d to %d\n", r.DatabaseBefore, r.DatabaseAfter, r.SegmentsBefore, r.SegmentsAfter)
+	})
 }
 
 type storeRestoreCmd struct {

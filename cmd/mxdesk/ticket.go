@@ -23,6 +23,7 @@ type ticketCmd struct {
 	Status ticketStatusCmd `cmd:"" help:"Change the status: new, open, waiting, on-hold, solved, closed."`
 	Assign ticketAssignCmd `cmd:"" help:"Give a ticket to an agent."`
 	Merge  ticketMergeCmd  `cmd:"" help:"Close a ticket into another."`
+	Erase  ticketEraseCmd  `cmd:"" help:"Take all that was said out of a ticket, for good; see store compact."`
 	Raw    ticketRawCmd    `cmd:"" help:"Print the octets of a mail as received."`
 }
 
@@ -169,6 +170,19 @@ func (c *ticketNoteCmd) Run(e *env) error {
 		return err
 	}
 	return post(e, c.ID.path("/note"), api.Note{As: c.As, Text: text}, e.ticketLine)
+}
+
+type ticketEraseCmd struct {
+	ID number `arg:"" help:"Ticket number."`
+	asFlag
+}
+
+func (c *ticketEraseCmd) Run(e *env) error {
+	err := post(e, c.ID.path("/erase"), api.Erase{As: c.As}, e.ticketLine)
+	if err == nil {
+		fmt.Fprintln(e.stderr, "Its octets stay in the files until \"mxdesk store compact\", and in backups made before.")
+	}
+	return err
 }
 
 type ticketStatusCmd struct {

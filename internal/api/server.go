@@ -68,6 +68,7 @@ func New(cfg Config) http.Handler {
 		"POST /v1/tickets/{id}/status":  s.status,
 		"POST /v1/tickets/{id}/assign":  s.assign,
 		"POST /v1/tickets/{id}/merge":   s.merge,
+		"POST /v1/tickets/{id}/erase":   s.erase,
 		"GET /v1/contacts":              s.listContacts,
 		"POST /v1/contacts":             s.saveContact,
 		"GET /v1/contacts/{address}":    s.showContact,

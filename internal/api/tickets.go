@@ -271,6 +271,12 @@ func (s *server) note(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+func (s *server) erase(w http.ResponseWriter, r *http.Request) error {
+	return onTicket(s, w, r, func(id ticketstore.TicketID, q *Erase) error {
+		return s.Desk.Erase(r.Context(), id, q.As)
+	})
+}
+
 func (s *server) status(w http.ResponseWriter, r *http.Request) error {
 	return onTicket(s, w, r, func(id ticketstore.TicketID, q *Status) error {
 		st, err := ticketstore.ParseStatus(string(q.Status))

@@ -94,6 +94,11 @@ type Note struct {
 	Text string          `json:"text"`
 }
 
+// Erase asks to take out of a ticket what was said in it.
+type Erase struct {
+	As address.Address `json:"as"`
+}
+
 // Status asks for another status.
 type Status struct {
 	As     address.Address    `json:"as"`

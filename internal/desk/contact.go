@@ -121,6 +121,9 @@ func (d *Desk) RetryItem(ctx context.Context, id ticketstore.ItemID) error {
 		case ticketstore.ItemSending:
 			return fmt.Errorf("%w: item %d is being sent", ErrInvalid, id)
 		}
+		if it.Header == "" {
+			return fmt.Errorf("%w: item %d was erased", ErrInvalid, id)
+		}
 		it.State, it.Next, it.Created = ticketstore.ItemQueued, w.now, w.now
 		w.change.Items = append(w.change.Items, it)
 		return nil

@@ -1,0 +1,75 @@
+package ticketstore
+
+import "errors"
+
+// erase takes what was said out of the tickets of a change. It comes before the
+// actions that the change adds.
+func (a *applier) erase(c *Change) error {
+	for _, id := range c.Erase {
+		var actions []Action
+		for e := range prefixed(a.view.table(bActions), uint64(id)) {
+			act, err := decode[Action](e.value, e.err)
+			if err != nil {
+				return err
+			}
+			actions = append(actions, act)
+		}
+		for _, act := range actions {
+			if err := a.eraseAction(act); err != nil {
+				return err
+			}
+		}
+		var items []OutboxItem
+		for it, err := range a.view.ItemsOf(id) {
+			if err != nil {
+				return err
+			}
+			items = append(items, it)
+		}
+		if err := a.eraseItems(items); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) eraseAction(old Action) error {
+	if err := a.eraseRecord(old.Record); err != nil {
+		return err
+	}
+	return a.put(bActions, actionKey(old.Ticket, old.Seq), Action{
+		Ticket: old.Ticket, Seq: old.Seq, At: old.At, Direction: old.Direction, Outcome: old.Outcome, Actor: old.Actor,
+		Visibility: old.Visibility, Record: old.Record, Machine: old.Machine, Unreadable: old.Unreadable, Attachments: []Attachment{},
+	})
+}
+
+func (a *applier) eraseItems(items []OutboxItem) error {
+	for i := range items {
+		it := &items[i]
+		if err := a.eraseRecord(it.Body); err != nil {
+			return err
+		}
+		it.Header = ""
+		for n := range it.Attempts {
+			it.Attempts[n].Reply = ""
+		}
+		if it.State.Due() || it.State == ItemHeld {
+			it.State, it.Note = ItemCancelled, "erased"
+		}
+	}
+	return a.putItems(&Change{Items: items})
+}
+
+// eraseRecord forgets where a record lies. Nothing can read it from then on;
+// Compact takes it out of its segment.
+func (a *applier) eraseRecord(id RecordID) error {
+	if id == 0 {
+		return nil
+	}
+	if _, err := a.view.place(id); errors.Is(err, ErrNotFound) {
+		return nil
+	} else if err != nil && !errors.Is(err, ErrDamaged) {
+		return err
+	}
+	return a.putRaw(bRecords, key64(uint64(id)), place{}.encode())
+}
