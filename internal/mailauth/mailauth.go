@@ -1,7 +1,8 @@
 // Package mailauth decides at the door how far a mail's From address can be
 // believed: SPF (RFC 7208), DKIM (RFC 6376, RFC 8301, RFC 8463) and DMARC (RFC
 // 9989) come to one [ticketstore.Verdict]. It also writes our
-// Authentication-Results field and finds forged ones (RFC 8601).
+// Authentication-Results field and finds forged ones (RFC 8601), and notes
+// what became of a chain of ARC seals (RFC 8617).
 //
 // All lookups of one mail run at the same time and share one time budget. DNS
 // that does not answer is never a pass and never a reason to refuse for good:
@@ -123,7 +124,7 @@ func author(h *message.Header) address.Domain {
 	return h.From.Address.Domain()
 }
 
-// evaluation is the state of one Check. The three results are written by one
+// evaluation is the state of one Check. The results are written by one
 // goroutine each and read when all have ended.
 type evaluation struct {
 	in      Input
@@ -134,6 +135,7 @@ type evaluation struct {
 	tree    *tree
 	spf     spfOutcome
 	dkim    []dkimOutcome
+	arc     ticketstore.ARCResult
 	policy  policy
 	trouble string // DNS trouble that may have changed the outcome
 }
@@ -152,6 +154,7 @@ func (e *evaluation) skip(reason string) {
 		e.dkim[i].aligned = e.author != "" && e.dkim[i].domain == e.author && !e.dkim[i].byIdentity
 	}
 	e.policy = policy{result: resultNone, reason: reason}
+	e.arc = ticketstore.ARCResult{Result: resultNone}
 }
 
 func (e *evaluation) run(ctx context.Context, d dns) {
@@ -172,6 +175,7 @@ func (e *evaluation) run(ctx context.Context, d dns) {
 			}
 		}
 	})
+	wg.Go(func() { e.arc = checkARC(ctx, d, v) })
 	wg.Go(func() { e.policy = e.tree.policy(ctx, e.author) })
 	wg.Wait()
 	e.align(ctx)

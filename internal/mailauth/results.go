@@ -50,6 +50,9 @@ func ResultsField(authservID string, in Input, v ticketstore.Verdict) string {
 	}
 	result("dmarc", v.DMARC.Result, v.DMARC.Reason,
 		"header.from", v.DMARC.Domain, "polrec.p", v.DMARC.Policy, "polrec.domain", v.DMARC.Record)
+	if v.ARC.Reason != "" { // there is a chain
+		result("arc", v.ARC.Result, v.ARC.Reason)
+	}
 	b.WriteString("\r\n")
 	return b.String()
 }

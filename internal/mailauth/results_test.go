@@ -17,11 +17,13 @@ func TestResultsField(t *testing.T) {
 		SPF:   ticketstore.SPFResult{Result: "pass", Domain: "example.com", Reason: "because"},
 		DKIM:  []ticketstore.DKIMResult{{Result: "fail", Domain: "example.com", Selector: "s", Reason: `a "b" \ c`}},
 		DMARC: ticketstore.DMARCResult{Result: "pass", Domain: "example.com", Policy: "reject", Record: "example.com"},
+		ARC:   ticketstore.ARCResult{Result: "fail", Reason: "broken"},
 	}
 	want := "Authentication-Results: desk.example;\r\n" +
 		"\tspf=pass\r\n\t reason=\"because\"\r\n\t smtp.mailfrom=joe@example.com;\r\n" +
 		"\tdkim=fail\r\n\t reason=\"a \\\"b\\\" \\\\ c\"\r\n\t header.d=example.com\r\n\t header.s=s;\r\n" +
-		"\tdmarc=pass\r\n\t header.from=example.com\r\n\t polrec.p=reject\r\n\t polrec.domain=example.com\r\n"
+		"\tdmarc=pass\r\n\t header.from=example.com\r\n\t polrec.p=reject\r\n\t polrec.domain=example.com;\r\n" +
+		"\tarc=fail\r\n\t reason=\"broken\"\r\n"
 	if d := cmp.Diff(want, ResultsField("desk.example", in, v)); d != "" {
 		t.Error(d)
 	}
@@ -44,6 +46,7 @@ func FuzzResultsField(f *testing.F) {
 			SPF:   ticketstore.SPFResult{Result: result, Domain: domain, Reason: reason},
 			DKIM:  []ticketstore.DKIMResult{{Result: result, Domain: domain, Selector: helo, Reason: reason}},
 			DMARC: ticketstore.DMARCResult{Result: result, Domain: domain, Policy: reason, Record: domain, Reason: id},
+			ARC:   ticketstore.ARCResult{Result: result, Reason: "x" + reason},
 		}
 		field := ResultsField(id, Input{Helo: helo}, v)
 		rest := strings.ReplaceAll(strings.TrimSuffix(field, "\r\n"), "\r\n\t", "")
@@ -59,7 +62,7 @@ func FuzzResultsField(f *testing.F) {
 		if len(h.Fields) != 2 {
 			t.Fatalf("%d fields in %q", len(h.Fields), field)
 		}
-		if n := outsideQuotes(h.Fields[0].Value, ';'); n != 3 {
+		if n := outsideQuotes(h.Fields[0].Value, ';'); n != 4 {
 			t.Fatalf("%d results in %q", n, field)
 		}
 		if n := outsideQuotes(h.Fields[0].Value, '('); n != 0 {

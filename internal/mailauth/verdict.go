@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"mxdesk/internal/address"
-	"mxdesk/internal/message"
 	"mxdesk/ticketstore"
 )
 
@@ -63,7 +62,7 @@ func (e *evaluation) verdict() ticketstore.Verdict {
 	v := ticketstore.Verdict{
 		SPF:  ticketstore.SPFResult{Result: e.spf.result, Domain: string(e.spf.domain), Reason: e.spf.reason},
 		DKIM: []ticketstore.DKIMResult{},
-		ARC:  arc(e.in.Header),
+		ARC:  e.arcResult(),
 	}
 	for _, o := range e.dkim {
 		v.DKIM = append(v.DKIM, ticketstore.DKIMResult{
@@ -147,17 +146,16 @@ func (e *evaluation) speakers() string {
 	return strings.Join(list, " and ")
 }
 
-// arc notes a chain of RFC 8617. Nobody's seal is trusted here, so the chain
-// is not evaluated.
-func arc(h *message.Header) ticketstore.ARCResult {
-	n := 0
-	for i := range h.Fields {
-		if isField(&h.Fields[i], "ARC-Seal") {
-			n++
+// arcResult is what is noted of a chain: what we found, or a relay's word when
+// the chain did not survive the relay.
+func (e *evaluation) arcResult() ticketstore.ARCResult {
+	switch said := e.said.arc; {
+	case e.arc.Result == resultPass || said.by == "":
+		return e.arc
+	case said.result == resultPass || said.result == resultFail || said.result == resultNone:
+		return ticketstore.ARCResult{
+			Result: said.result, Reason: "the ARC chain's result is " + said.result + accordingTo(said.by),
 		}
 	}
-	if n == 0 {
-		return ticketstore.ARCResult{Result: resultNone}
-	}
-	return ticketstore.ARCResult{Result: resultNone, Reason: fmt.Sprintf("a chain of %d seals, not evaluated", n)}
+	return e.arc
 }
