@@ -43,7 +43,7 @@ var reasonWords = []struct {
 	{spamRefused, []string{
 		"spam", "blacklist", "black list", "blocklist", "block list", "blocked", "reputation", "virus", "banned", "rejected for policy", "policy reason",
 		"policy violation", "local policy", "security policy", "due to policy", "content rejected", "content filter", "message content", "unsolicited", "phish", "malware", "suspicious",
-		"listed in", "listed at", "listed by", "listed on", "is listed", "dnsbl", "rbl", "spf", "dkim", "dmarc", "unauthenticated email", "not permitted", "email is not authenticated",
+		"listed at", "listed by", "listed on", "is listed", "dnsbl", "rbl", "spf", "dkim", "dmarc", "unauthenticated email", "not permitted", "email is not authenticated",
 		"message refused", "considered unsolicited", "bad reverse", "reverse dns", "reverse lookup", "ptr record", "helo command rejected", "use the smtp server of your isp",
 		"dynamic ip", "service refused", "rejected by recipient's", "message rejected due", "infected", "prohibited attachment", "attachment type", "header error",
 		"mail refused", "als spam", "spamverdacht", "unerwünscht", "indésirable", "correo no deseado", "posta indesiderata", "спам", "заблокирован", "черном списке", "迷惑メール", "垃圾邮件", "垃圾郵件", "被拒绝", "拒收", "스팸",

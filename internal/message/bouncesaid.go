@@ -135,7 +135,7 @@ func above(lines []noticeLine, m *mention) string {
 	var words []string
 	for i := m.line - 1; i >= 0 && lines[i].text != "" && !ruled(lines[i].text) && len(words) < 4; i-- {
 		if a := addressIn(lines[i].text); a != "" && !strings.EqualFold(a, m.addr) {
-			break // said of another
+			return "" // said of another
 		}
 		words = append([]string{lines[i].text}, words...)
 	}

@@ -101,7 +101,7 @@ func returnedStarts(low string) bool {
 			return true
 		}
 	}
-	if strings.Contains(t, "received at") || strings.Contains(t, "@") || len(t) > 120 {
+	if strings.Contains(t, "was received") || strings.Contains(t, "@") || len(t) > 120 {
 		return false
 	}
 	for _, p := range [...]string{
