@@ -212,6 +212,26 @@ func TestInspectionHasNoNulls(t *testing.T) {
 	}
 }
 
+// A mail without an envelope is somebody's unless it says that it is nobody's.
+func TestInspectionSender(t *testing.T) {
+	c := api.InProcess(newHandler(t))
+	for raw, want := range map[string]message.Class{
+		"Subject: hello\n\nno author":                      message.Human,
+		"From: no address\n\nhello":                        message.Human,
+		"Return-Path: <>\nFrom: a@example.org\n\nhello":    message.AutoReply,
+		"Return-Path: < >\nFrom: a@example.org\n\nhello":   message.AutoReply,
+		"Return-Path: <b@x>\nFrom: a@example.org\n\nhello": message.Human,
+	} {
+		var v api.Inspection
+		if err := c.PostRaw(context.Background(), "/v1/inspect", url.Values{}, strings.NewReader(raw), &v); err != nil {
+			t.Fatal(err)
+		}
+		if got := v.Message.Machine.Class; got != want {
+			t.Errorf("%q is %s %q, want %s", raw, got, v.Message.Machine.Reasons, want)
+		}
+	}
+}
+
 func noNulls(t *testing.T, path string, v any) {
 	switch v := v.(type) {
 	case map[string]any:

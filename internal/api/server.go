@@ -256,16 +256,29 @@ func mailRequest(r *http.Request, fallback address.Address) (env ticketstore.Env
 	return env, c, nil
 }
 
+// nobody stands for a sender who cannot be known (RFC 2606 §2).
+func nobody() address.Address {
+	a, err := address.New("unknown", "sender.invalid")
+	if err != nil {
+		return address.Address{}
+	}
+	return a
+}
+
 // sentFrom is the envelope sender of a mail that came without one: what its
 // Return-Path says, as the server that delivered it wrote it (RFC 5321 §4.4),
-// else its author.
+// else its author. An author that cannot be read is somebody all the same: the
+// null reverse-path would make a machine of them.
 func sentFrom(c ticketstore.Content) address.Address {
 	h := message.ReadHeader(c, message.Limits{})
-	if path := strings.TrimSpace(h.Get("Return-Path")); path != "" {
+	if path := strings.Join(strings.Fields(h.Get("Return-Path")), ""); path != "" {
 		a, err := address.Parse(strings.Trim(path, "<>"))
 		if err == nil || path == "<>" {
 			return a
 		}
+	}
+	if h.From.Address.IsZero() {
+		return nobody()
 	}
 	return h.From.Address
 }
