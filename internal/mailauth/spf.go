@@ -51,14 +51,18 @@ func checkSPF(ctx context.Context, d dns, in Input) spfOutcome {
 	if err != nil {
 		helo = out.domain // only macros read it
 	}
+	asked := &spfDNS{dns: d}
 	res, err := spf.CheckHostWithSender(net.IP(ip.AsSlice()), string(helo), spfSender(in, out.domain),
-		spf.WithContext(ctx), spf.WithResolver(d))
+		spf.WithContext(ctx), spf.WithResolver(asked))
 	out.result = string(res)
 	if ctx.Err() != nil && res != spf.None {
 		// Some mechanisms take a lookup that was cut short for "no match".
 		out.result, err = resultTempError, context.DeadlineExceeded
 	}
 	out.reason = spfReason(out, ip.String(), err)
+	if out.result == resultPermError && asked.problem != "" {
+		out.reason = "the SPF record of " + string(out.domain) + " cannot be evaluated: " + asked.problem
+	}
 	return out
 }
 

@@ -1,8 +1,13 @@
 package mailauth
 
 import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
 	"testing"
 
+	"mxdesk/internal/address"
 	"mxdesk/internal/mailauth/dnstest"
 )
 
@@ -119,4 +124,190 @@ func TestSPFLookupLimit(t *testing.T) {
 	if got.result != "permerror" || len(s.Queries()) > 12 {
 		t.Errorf("%+v after %d queries", got, len(s.Queries()))
 	}
+}
+
+// lookups are n mechanisms that each need one lookup and find something.
+func lookups(n int) string { return strings.Repeat("a:found.example.com ", n) }
+
+func TestSPFClauses(t *testing.T) {
+	txt := func(s ...string) dnstest.Records { return dnstest.Records{TXT: s} }
+	manyMX := func(n int) (r dnstest.Records) {
+		for i := range n {
+			r.MX = append(r.MX, fmt.Sprintf("10 mx%d.example.com", i))
+		}
+		return r
+	}
+	base := dnstest.Zone{
+		"found.example.com":  {A: []string{badIP}},
+		"good.example.com":   {A: []string{goodIP}, AAAA: []string{"2001:db8::1"}},
+		"spf.example.com":    txt("v=spf1 a:good.example.com -all"),
+		"deny.example.com":   txt("v=spf1 -all"),
+		"loop.example.com":   txt("v=spf1 redirect=loop.example.com"),
+		"broken.example.com": txt("v=spf1 +all junk"),
+		"down.example.com":   {Fail: dnstest.ServFail},
+		"mx10.example.com":   manyMX(10),
+		"mx11.example.com":   manyMX(11),
+		"mx9.example.com":    {A: []string{goodIP}},
+	}
+	for _, tt := range []struct{ name, record, want string }{
+		{"ten lookups", lookups(9) + "a:good.example.com", "pass"},
+		{"eleven lookups", lookups(10) + "a:good.example.com", "permerror"},
+		{"the eleventh is an include", lookups(10) + "include:spf.example.com", "permerror"},
+		{"lookups inside of an include count", lookups(9) + "include:spf.example.com", "permerror"},
+		{"all is no lookup", lookups(10) + "+all", "pass"},
+		{"a redirect in a circle", "redirect=loop.example.com", "permerror"},
+		{"two void lookups", "a:v1.example.com a:v2.example.com +all", "pass"},
+		{"three void lookups", "a:v1.example.com a:v2.example.com a:v3.example.com +all", "permerror"},
+		{"ten mail exchangers", "mx:mx10.example.com -all", "pass"},
+		{"eleven mail exchangers", "mx:mx11.example.com +all", "permerror"},
+		{"the tenth name of an address counts", "ptr:ten.example.com -all", "pass"},
+		{"the eleventh does not", "ptr:eleven.example.com -all", "fail"},
+		{"include passes", "include:spf.example.com -all", "pass"},
+		{"include of nothing", "include:none.example.com +all", "permerror"},
+		{"include of a broken record", "include:broken.example.com +all", "permerror"},
+		{"include of a fail goes on", "include:deny.example.com +all", "pass"},
+		{"redirect to nothing", "redirect=none.example.com", "permerror"},
+		{"redirect counts last", "redirect=spf.example.com -all", "fail"},
+		{"DNS trouble in an include", "include:down.example.com +all", "temperror"},
+		{"DNS trouble in a redirect", "redirect=down.example.com", "temperror"},
+		{"DNS trouble in a", "a:down.example.com +all", "temperror"},
+		{"DNS trouble in mx", "mx:down.example.com +all", "temperror"},
+		{"DNS trouble in exists", "exists:down.example.com +all", "temperror"},
+		{"DNS trouble behind a match", "a:good.example.com a:down.example.com", "pass"},
+		{"any case", "INCLUDE:spf.example.com -ALL", "pass"},
+		{"an unknown modifier", "x-y=%{i} ip4:" + goodIP, "pass"},
+		{"an explanation is not looked up", "exp=down.example.com -all", "fail"},
+		{"nothing matches", "ip4:" + badIP, "neutral"},
+		{"blanks", "  ip4:" + goodIP + "  -all ", "pass"},
+
+		{"junk behind +all", "+all junk", "permerror"},
+		{"an unknown mechanism behind a match", "ip4:" + goodIP + " ipv4:" + goodIP, "permerror"},
+		{"ip4 with an IPv6 address", "ip4:2001:db8::1 +all", "permerror"},
+		{"ip6 with an IPv4 address", "ip6:" + goodIP + " +all", "permerror"},
+		{"ip4 of 33 bits", "ip4:192.0.2.0/33 +all", "permerror"},
+		{"ip4 in short", "ip4:192.0.2 +all", "permerror"},
+		{"all with a value", "all:example.com", "permerror"},
+		{"a length of 129", "a//129 +all", "permerror"},
+		{"a length with a zero before it", "a/08 +all", "permerror"},
+		{"include without a domain", "include +all", "permerror"},
+		{"a domain without a dot", "include:localhost +all", "permerror"},
+		{"a top-level domain of digits", "a:example.1 +all", "permerror"},
+		{"a percent sign alone", "exists:%.example.com +all", "permerror"},
+		{"a macro without end", "exists:%{i.example.com +all", "permerror"},
+		{"two redirects", "redirect=spf.example.com redirect=spf.example.com", "permerror"},
+		{"two explanations", "exp=a.example.com exp=b.example.com +all", "permerror"},
+		{"a modifier with a qualifier", "+redirect=spf.example.com", "permerror"},
+		{"two qualifiers", "++all", "permerror"},
+		{"a tab", "a\t+all", "permerror"},
+		{"octets beyond ASCII", "+all é=x", "permerror"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			zone := dnstest.Zone{"example.com": txt("v=spf1 " + tt.record), "unrelated.example": txt("x")}
+			for name, r := range base {
+				zone[name] = r
+			}
+			var names []string
+			for i := range 9 {
+				names = append(names, fmt.Sprintf("n%d.other.example", i))
+			}
+			zone[goodIP] = dnstest.Records{PTR: append(names, "ten.example.com", "eleven.example.com")}
+			for _, n := range []string{"ten.example.com", "eleven.example.com"} {
+				zone[n] = dnstest.Records{A: []string{goodIP}}
+			}
+			s := dnstest.New(t, zone)
+			in := input(simple("a@example.com"), goodIP, "h", "a@example.com")
+			got := checkSPF(t.Context(), dns{NewResolver([]string{s.Addr})}, in)
+			if got.result != tt.want || got.reason == "" {
+				t.Errorf("%+v, want %s", got, tt.want)
+			}
+			if n := len(s.Queries()); n > 60 {
+				t.Errorf("%d queries", n)
+			}
+		})
+	}
+}
+
+func TestSPFOfSeveralRecordsIsNone(t *testing.T) {
+	s := dnstest.New(t, dnstest.Zone{
+		"example.com": {TXT: []string{"v=spf1 +all", "v=spf1 -all"}},
+		"other.com":   {TXT: []string{"v=spf10 +all", "v=spf1+all", "spf1 +all", "v=spf1 ip4:" + goodIP, "v=ſpf1 +all"}},
+	})
+	d := dns{NewResolver([]string{s.Addr})}
+	for domain, want := range map[string]string{"example.com": "permerror", "other.com": "pass"} {
+		if got := checkSPF(t.Context(), d, input(simple("a@x.example"), goodIP, "h", "a@"+domain)); got.result != want {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
+func TestSPFReasonNamesTheBrokenTerm(t *testing.T) {
+	s := dnstest.New(t, dnstest.Zone{
+		"example.com":     {TXT: []string{"v=spf1 include:spf.example.com -all"}},
+		"spf.example.com": {TXT: []string{"v=spf1 ip4:192.0.2.0/24, -all"}},
+	})
+	got := checkSPF(t.Context(), dns{NewResolver([]string{s.Addr})}, input(simple("a@example.com"), goodIP, "h", "a@example.com"))
+	want := `the SPF record of example.com cannot be evaluated: "ip4:192.0.2.0/24," in the record of spf.example.com is no SPF`
+	if got.reason != want {
+		t.Errorf("%q", got.reason)
+	}
+}
+
+// FuzzSPF answers every question about TXT with hostile records, and no other.
+func FuzzSPF(f *testing.F) {
+	for _, s := range []string{
+		"v=spf1 +all", "v=spf1 include:a.example include:%{i}.b.example ~all", "v=spf1 mx ptr a exists:%{l1r-}.x.example redirect=c.example",
+		"v=spf1 ip4:192.0.2.1/0 ip6:::/0", "v=spf1 a:%{d}//0 \x00", "v=spf1 " + strings.Repeat("a ", 500), "V=SPF1 +ALL x=%{", "v=spf1 -a:a.example +exp=x",
+	} {
+		f.Add(s, "v=spf1 redirect=example.com", "joe")
+	}
+	f.Fuzz(func(t *testing.T, first, others, local string) {
+		r := &scripted{txt: func(_ context.Context, name string) ([]string, error) {
+			if name == "example.com." {
+				return []string{first}, nil
+			}
+			return []string{others}, nil
+		}}
+		r.Resolver = nothing{r}
+		in := input(simple("joe@example.com"), goodIP, "h.example.com", "joe@example.com")
+		if a, err := address.Parse(local + "@example.com"); err == nil {
+			in.MailFrom = a
+		}
+		got := checkSPF(t.Context(), dns{r}, in)
+		if n := r.asked.Load(); n > 1+10 {
+			t.Fatalf("%d questions", n)
+		}
+		switch got.result {
+		case "pass":
+			terms, ok := spfTerms(first)
+			if bad, broken := firstBadTerm(terms); !ok || broken {
+				t.Fatalf("%q passed with %q in it", first, bad)
+			}
+			both := strings.ToLower(first + " " + others)
+			if !strings.Contains(both, "all") && !strings.Contains(both, "ip4:") {
+				t.Fatalf("%q and %q permit nothing", first, others) // no name has an address
+			}
+		case "fail", "softfail", "neutral", "none", "permerror", "temperror":
+		default:
+			t.Fatalf("%+v", got)
+		}
+		if got.reason == "" || strings.ContainsFunc(got.reason, func(r rune) bool { return r < ' ' }) {
+			t.Fatalf("%+v", got)
+		}
+	})
+}
+
+// nothing is a DNS without any record; its questions are counted.
+type nothing struct{ s *scripted }
+
+func (n nothing) LookupTXT(context.Context, string) ([]string, error) { return nil, n.none() }
+
+func (n nothing) LookupMX(context.Context, string) ([]*net.MX, error) { return nil, n.none() }
+
+func (n nothing) LookupIPAddr(context.Context, string) ([]net.IPAddr, error) { return nil, n.none() }
+
+func (n nothing) LookupAddr(context.Context, string) ([]string, error) { return nil, n.none() }
+
+func (n nothing) none() error {
+	n.s.asked.Add(1)
+	return &net.DNSError{Err: "no such host", IsNotFound: true}
 }
