@@ -116,6 +116,14 @@ func TestIdentityIsComparedWithoutCase(t *testing.T) {
 	}
 }
 
+func TestSeveralKeysAtOneNameAreNone(t *testing.T) {
+	raw := sign(t, simple("joe@example.com"), "example.com")
+	v := check(t, dnstest.Zone{"s._domainkey.example.com": {TXT: []string{edRecord(""), edRecord("")}}}, input(raw, badIP, "h", ""))
+	if got := v.DKIM[0]; got.Result != "permerror" || !strings.Contains(got.Reason, "2 records") {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestKeyFlagsAreHonoured(t *testing.T) {
 	sub := func(o *dkim.SignOptions) { o.Identifier = "joe@sub.example.com" }
 	joe := simple("joe@example.com")
