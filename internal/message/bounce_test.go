@@ -92,6 +92,76 @@ func TestBounceWords(t *testing.T) {
 			"Delivery has failed to these recipients or groups:\n\nAnn Example<mailto:a@example.org>\nThe recipient's mailbox is full and can't accept messages now.\n",
 			[]string{"a@example.org failed 5.2.2 full"},
 		},
+		"Smail": {
+			"|------------------------- Message log follows: -------------------------|\n no valid recipients were found for this message\n|------------------------- Failed addresses follow: ---------------------|\n <a@example.org> ... unknown local-part\n|------------------------- Message text follows: (body follows) -----------|\nReceived: x\nTo: b@example.org\n",
+			[]string{"a@example.org failed 5.1.1 hard"},
+		},
+		"CommuniGate": {
+			"Failed to deliver to '<a@example.org>'\nLOCAL module(account ann) reports:\n account is full (quota exceeded)\n",
+			[]string{"a@example.org failed 5.2.2 full"},
+		},
+		"a label that ends in recipient": {
+			"Undeliverable Address: a@example.org\nReason: The recipient is over disk quota\n\nOriginal message attached.",
+			[]string{"a@example.org failed 5.2.2 full"},
+		},
+		"arrows and the address twice": {
+			"  ----- The following addresses had permanent fatal errors -----\n\n>>> a@example.org <a@example.org>\n\n  ----- Transcript of session follows -----\n550 sorry, no mailbox here by that name (#5.1.1 - chkusr)\n",
+			[]string{"a@example.org failed 5.1.1 hard"},
+		},
+		"Exchange with a name and no address of its own": {
+			"The following recipient(s) could not be reached:\n\n      Ann Example on 3/2/2026 8:30 AM\n            There was a SMTP communication problem with the recipient's email server.\n            <mail.example.org #5.5.0 smtp;550 5.1.1 <a@example.org> user unknown>\n",
+			[]string{"a@example.org failed 5.1.1 hard"},
+		},
+		"phone company": {
+			"Message could not be delivered to mobile.\nError: No valid recipients for this MM\n\nMESSAGE DETAILS\nDate: Mon, 2 Mar 2026\nTo: 5550100@phone.example\nFrom: support@desk.test\n",
+			[]string{"5550100@phone.example failed 5.1.1 hard"},
+		},
+		"rejected recipient in a sentence": {
+			"We had trouble delivering your message. Full details follow:\n\nSubject: 'hello'\n\n1 error(s):\n\nSMTP Server <mx.example.org> rejected recipient <a@example.org>\n  (following RCPT command). It said as follows:\n\n  550 5.1.1 no such person\n",
+			[]string{"a@example.org failed 5.1.1 hard"},
+		},
+		"gateway that tried to send": {
+			"Your message could not be sent.\nA transcript of the attempts to send the message follows.\nThe number of attempts made: 1\nAddressed To: a@example.org\n\nMon 02 Mar 2026 08:30:00 +0000\nFailed to send to identified host,\na@example.org: [192.0.2.5], 550 a@example.org... No such user\n--- Message non-deliverable.\n",
+			[]string{"a@example.org failed 5.1.1 hard"},
+		},
+		"address and reason in brackets": {
+			"--- The following addresses had delivery problems ---\n\n<a@example.org>   (User unknown a@example.org)\n",
+			[]string{"a@example.org failed 5.1.1 hard"},
+		},
+		"an error delivering to": {
+			"This is the mail agent at mx.example.net.\n\nThere was an error delivering your mail to <a@example.org>.\n\nmx.example.org did not like our RCPT TO:\n552 5.2.2 <a@example.org>: Recipient address rejected: Mailbox full\n\nMessage headers follow.\n",
+			[]string{"a@example.org failed 5.2.2 full"},
+		},
+		"queue that waits": {
+			"Your message has been enqueued and undeliverable for 4 hours to the following recipients:\n\n  Recipient address: a@example.org\n  Reason: unable to deliver this message after 4 hours\n\nThe mail system will continue to try to deliver your message for an additional 68 hours.\n",
+			[]string{"a@example.org delayed 4.0.0 soft"},
+		},
+		"microsoft transcript": {
+			"------Transcript of session follows -------\na@example.org\nThe user's email name is not found.\n\n-------Message headers follow -------\nFrom: support@desk.test\n",
+			[]string{"a@example.org failed 5.1.1 hard"},
+		},
+		"same reason for several": {
+			"No valid recipients:\n\n<a@example.org>\n<b@example.org>\n\nThe accounts do not exist: 550 5.1.1 user unknown\n",
+			[]string{"a@example.org failed 5.1.1 hard", "b@example.org failed 5.1.1 hard"},
+		},
+		"reasons between several": {
+			"Could not be delivered:\n\na@example.org\n    550 5.1.1 user unknown\n\nb@example.org\n    connection timed out\n\nc@example.org\n    552 5.2.2 mailbox full\n",
+			[]string{"a@example.org failed 5.1.1 hard", "b@example.org failed 5.4.7 soft", "c@example.org failed 5.2.2 full"},
+		},
+		"status in brackets": {
+			"[Status: Error, Address: <a@example.org>, ResponseCode 421, , Host not reachable.]\n",
+			[]string{"a@example.org failed 5.4.7 soft"},
+		},
+		"subject and recipient first": {
+			"Your message:\n\n  Subject: hello\n  To: a@example.org\n\nhas not been delivered: the domain does not exist.\n",
+			[]string{"a@example.org failed 5.1.2 hard"},
+		},
+		"Swedish":    {"Meddelandet kunde inte levereras till:\n\na@example.org\nMottagaren finns inte\n", []string{"a@example.org failed 5.1.1 hard"}},
+		"Danish":     {"Meddelelsen kunne ikke leveres til:\n\n<a@example.org>\nUkendt bruger\n", []string{"a@example.org failed 5.1.1 hard"}},
+		"Finnish":    {"Viestiä ei voitu toimittaa vastaanottajalle: a@example.org\nTuntematon vastaanottaja\n", []string{"a@example.org failed 5.1.1 hard"}},
+		"Czech":      {"Zprávu nelze doručit příjemci:\n\na@example.org\nUživatel neexistuje\n", []string{"a@example.org failed 5.1.1 hard"}},
+		"Turkish":    {"İletiniz teslim edilemedi.\n\nAlıcı: a@example.org\nbilinmeyen kullanıcı\n", []string{"a@example.org failed 5.1.1 hard"}},
+		"Korean":     {"다음 수신자에게 배달할 수 없습니다.\n\na@example.org\n편지함이 가득 찼습니다\n", []string{"a@example.org failed 5.2.2 full"}},
 		"French":     {"Votre message n'a pas pu être remis à :\n\na@example.org\nDestinataire inconnu\n", []string{"a@example.org failed 5.1.1 hard"}},
 		"Spanish":    {"No se pudo entregar el mensaje a: a@example.org\nEl buzón está lleno\n", []string{"a@example.org failed 5.2.2 full"}},
 		"Italian":    {"Impossibile recapitare il messaggio a:\n\n a@example.org\n\nCasella piena\n", []string{"a@example.org failed 5.2.2 full"}},

@@ -1,9 +1,6 @@
 package message
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // reason is why a mail was not delivered, as far as words or codes tell.
 type reason int
@@ -233,30 +230,4 @@ func replyCode(s string) string {
 		}
 	}
 	return ""
-}
-
-// fold makes a text comparable with the lists of phrases: lower case, one
-// blank between words, plain apostrophes and quotes.
-func fold(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch r {
-		case '’', '‘', '`', '´':
-			return '\''
-		case '\u00a0', '\u202f', '\u3000':
-			return ' '
-		case '“', '”', '„', '«', '»':
-			return '"'
-		}
-		return r
-	}, s)
-	return strings.ToLower(strings.Join(strings.Fields(s), " "))
-}
-
-// containsAny reports whether one of the phrases stands in a folded text. Very
-// short ones must be whole words: queue numbers hold any three letters.
-func containsAny(text string, phrases []string) bool {
-	return slices.ContainsFunc(phrases, func(p string) bool {
-		i := strings.Index(text, p)
-		return i >= 0 && (len(p) > 3 || (i == 0 || !isAlnum(text[i-1])) && (i+len(p) == len(text) || !isAlnum(text[i+len(p)])))
-	})
 }

@@ -1,5 +1,7 @@
 package message
 
+import "math/bits"
+
 // reasonWords tell reasons by phrases of folded text. The order matters: what
 // stands further up is the more certain sign, and long phrases undo short ones
 // below them.
@@ -48,6 +50,13 @@ var reasonWords = []struct {
 		"dynamic ip", "service refused", "rejected by recipient's", "message rejected due", "infected", "prohibited attachment", "attachment type", "header error",
 		"mail refused", "als spam", "spamverdacht", "unerwünscht", "indésirable", "correo no deseado", "posta indesiderata", "спам", "заблокирован", "черном списке", "迷惑メール", "垃圾邮件", "垃圾郵件", "被拒绝", "拒收", "스팸",
 	}},
+	{hostUnknown, []string{
+		"host unknown", "unknown host", "host not found", "host or domain name not found", "domain name not found", "domain not found", "no such domain", "unrouteable mail domain",
+		"domain does not exist", "domain doesn't exist", "nxdomain", "no mx", "no mail server", "null mx", "does not accept mail", "doesn't receive email", "doesn't accept email",
+		"bad destination system", "bad destination mailbox system", "couldn't find any host", "can't find any host", "name server: host not found", "couldn't be found or",
+		"unable to find a valid", "domain isn't configured", "no route to domain", "domain lookup failed", "couldn't find the domain", "domain couldn't be found", "infodomainnonexistent", "illegal host/domain",
+		"unresolvable", "name or service not known", "domain unknown", "unknown domain", "domain invalid", "invalid domain", "dns error", "name service error", "domain notfound",
+	}},
 	{mailboxDisabled, []string{
 		"account disabled", "account is disabled", "account has been disabled", "account that you tried to reach is disabled", "mailbox disabled", "mailbox is disabled",
 		"disabled mailbox", "user disabled", "disabled user", "account inactive", "account is inactive", "mailbox is inactive", "mailbox inactive", "user is inactive", "inactive user",
@@ -59,13 +68,6 @@ var reasonWords = []struct {
 	}},
 	{userUnknown, userUnknownWords},
 	{mailboxDisabled, []string{"temporarily unavailable", "not active", "inactive"}},
-	{hostUnknown, []string{
-		"host unknown", "unknown host", "host not found", "host or domain name not found", "domain name not found", "domain not found", "no such domain", "unrouteable mail domain",
-		"domain does not exist", "domain doesn't exist", "nxdomain", "no mx", "no mail server", "null mx", "does not accept mail", "doesn't receive email", "doesn't accept email",
-		"bad destination system", "bad destination mailbox system", "couldn't find any host", "can't find any host", "name server: host not found", "couldn't be found or",
-		"unable to find a valid", "domain isn't configured", "no route to domain", "domain lookup failed", "couldn't find the domain", "domain couldn't be found", "infodomainnonexistent", "illegal host/domain",
-		"unresolvable", "name or service not known", "domain unknown", "unknown domain", "domain invalid", "invalid domain", "dns error", "name service error", "domain notfound",
-	}},
 	{tooLarge, []string{
 		"too large", "too big", "message size exceeds", "size limit", "exceeds the maximum", "exceeds maximum", "message exceeds", "exceeded the maximum size", "larger than", "message length exceeds",
 		"exceeds fixed maximum", "maximum message size", "zu groß", "trop volumineux", "demasiado grande", "troppo grande", "muito grande", "te groot", "слишком большо", "太大", "サイズが",
@@ -95,7 +97,7 @@ var userUnknownWords = []string{
 	"address you entered couldn't", "address wasn't found", "address is not", "address does not", "address invalid", "invalid address", "invalid mailbox", "bad address", "unrouteable address",
 	"not a valid", "isn't a valid", "no valid recipient", "not known", "unknown or illegal", "unknown local", "unknown account", "no account", "no such account", "account not found", "account unknown",
 	"account that you tried", "account does not", "account doesn't", "account has been deleted", "account closed", "account terminated", "unknown or invalid", "undeliverable address", "not listed in",
-	"not found in directory", "no matches to", "couldn't be found", "could not be found", "wasn't found", "was not found at", "did not exactly match", "no longer valid", "no longer works", "no longer available",
+	"not found in directory", "no matches to", "couldn't be found", "could not be found", "wasn't found", "was not found at", "is not found", "did not exactly match", "no longer valid", "no longer works", "no longer available",
 	"left the company", "no longer with", "no longer employed", "has moved", "user has been removed", "not recognized", "bad destination mailbox", "bad recipient", "unable to find user", "unknown extension",
 	"doesn't have a", "does not have a", "illegal user", "illegal alias", "alias not found", "invalid final delivery", "misspelled", "rcp-p", "nonexistent", "non-existent", "not valid recipient", "user invalid", "user not exist",
 	"benutzer unbekannt", "unbekannter benutzer", "unbekannter empfänger", "empfänger unbekannt", "existiert nicht", "nicht gefunden", "nicht bekannt", "adresse ungültig", "kein solcher",
@@ -110,15 +112,19 @@ var userUnknownWords = []string{
 	"存在しません", "見つかりません", "宛先不明", "ユーザーが不明", "存在しない", "用户不存在", "不存在", "收件人不存在", "无此用户", "没有找到", "未找到", "無此用戶", "查无此", "존재하지 않", "찾을 수 없",
 }
 
+// reasonPhrases has a group for each line of reasonWords.
+var reasonPhrases = func() *phrases {
+	var groups [][]string
+	for _, w := range reasonWords {
+		groups = append(groups, w.phrases)
+	}
+	return newPhrases(groups...)
+}()
+
 // reasonInWords tells the reason from folded words.
 func reasonInWords(words string) reason {
-	if words == "" {
-		return noReason
-	}
-	for _, w := range reasonWords {
-		if containsAny(words, w.phrases) {
-			return w.reason
-		}
+	if found := reasonPhrases.found(words); found != 0 {
+		return reasonWords[bits.TrailingZeros32(found)].reason
 	}
 	return noReason
 }

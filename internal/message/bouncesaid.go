@@ -213,5 +213,5 @@ func reasonIn(lines []noticeLine) string {
 
 // delayedWords reports a warning: the mail system goes on trying.
 func delayedWords(m *Message) bool {
-	return containsAny(fold(m.Subject+" "+m.Text[:min(len(m.Text), 2000)]), delayWords)
+	return delayPhrases.in(fold(m.Subject + " " + head(m.Text, 2000)))
 }

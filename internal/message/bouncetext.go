@@ -95,7 +95,7 @@ var returnedWords = []string{
 // returnedStarts reports a line, in lower case, that begins the mail that came
 // back.
 func returnedStarts(low string) bool {
-	t := strings.TrimLeft(low, "> ")
+	t := strings.TrimLeft(low, "> |")
 	for _, p := range [...]string{"received: ", "return-path:", "mime-version:", "content-type: ", "reporting-mta:", "final-recipient:", "original-recipient:"} {
 		if strings.HasPrefix(t, p) {
 			return true

@@ -51,6 +51,12 @@ var systemNames = []string{
 	"mail system", "mail server", "email server", "automated response", "message transfer", "systemadministrator", "administrateur système", "administrador del sistema", "amministratore", "systeembeheerder", "administrador do sistema", "microsoft outlook",
 }
 
+var (
+	bounceSubjectPhrases = newPhrases(bounceSubjects)
+	bounceWordPhrases    = newPhrases(bounceWords)
+	delayPhrases         = newPhrases(delayWords)
+)
+
 // bounceInWords recognises a delivery failure that is not in the standard
 // form, and says by what: a field only such mail has, or a sender that is a
 // mail system, together with the words.
@@ -66,8 +72,8 @@ func bounceInWords(m *Message, root *part, returned []string) string {
 	}
 	signs := sender
 	for _, there := range [...]bool{
-		containsAny(fold(m.Subject[:min(len(m.Subject), 500)]), bounceSubjects),
-		containsAny(fold(m.Text[:min(len(m.Text), 4096)]), bounceWords),
+		bounceSubjectPhrases.in(fold(head(m.Subject, 500))),
+		bounceWordPhrases.in(fold(head(m.Text, 4096))),
 		len(returned) > 0 || carriesMail(root),
 	} {
 		if there {
@@ -137,7 +143,7 @@ func daemonName(from string) string {
 
 // isDaemon reports the local part of a mail system's own address.
 func isDaemon(local string) bool {
-	switch strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(local)) {
+	switch plainLocal(local) {
 	case "mailerdaemon", "postmaster", "maildaemon", "mdaemon", "mailer", "mailsystem", "maildelivery", "maildeliverysystem", "maildeliverysubsystem", "doublebounce", "mailmaster", "mailsubsystem", "mailbounce":
 		return true
 	}
@@ -145,6 +151,19 @@ func isDaemon(local string) bool {
 }
 
 // isPostmaster reports the role that has to read mail (RFC 5321 §4.5.1).
-func isPostmaster(local string) bool {
-	return strings.EqualFold(strings.NewReplacer("-", "", "_", "", ".", "").Replace(local), "postmaster")
+func isPostmaster(local string) bool { return plainLocal(local) == "postmaster" }
+
+// plainLocal is a local part in lower case, without its detail and without
+// marks between words.
+func plainLocal(local string) string {
+	base, _, _ := strings.Cut(strings.ToLower(local), "+")
+	if strings.ContainsAny(base, "-_.") {
+		base = strings.Map(func(r rune) rune {
+			if r == '-' || r == '_' || r == '.' {
+				return -1
+			}
+			return r
+		}, base)
+	}
+	return base
 }

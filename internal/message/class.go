@@ -11,14 +11,29 @@ import (
 // report, or empty. A person who writes through a mailing list is of the class
 // list: an answer would go to everybody on it.
 func classify(m *Message, root *part, report string) (Class, []string) {
-	for _, look := range [...]func(*Message, *part, string) (Class, string){
-		reports, receipts, calendars, challenges, autoSubmitted, autoHeaders, vacations, services, lists, bulk, notifications,
+	c := &classifier{msg: m, root: root, report: report, subject: fold(head(m.Subject, 500))}
+	for _, look := range [...]func() (Class, string){
+		c.reports, c.receipts, c.calendars, c.challenges, c.autoSubmitted, c.autoHeaders, c.vacations, c.services, c.lists, c.bulk, c.notifications,
 	} {
-		if c, why := look(m, root, report); c != Human {
-			return c, []string{why}
+		if class, why := look(); class != Human {
+			return class, []string{why}
 		}
 	}
 	return Human, nil
+}
+
+// classifier holds what the looks at one mail share.
+type classifier struct {
+	msg     *Message
+	root    *part
+	report  string // why it is a delivery report
+	subject string // folded
+}
+
+// answer reports that the mail refers to another one, by a field or by its
+// subject.
+func (c *classifier) answer() bool {
+	return len(c.msg.InReplyTo) > 0 || len(c.msg.References) > 0 || answers(c.msg.Subject)
 }
 
 // Machine is the class with what the envelope adds: mail from the null
@@ -42,33 +57,35 @@ func (m *Message) Machine(nullSender bool) (Class, []string) {
 const LoopField = "X-Mxdesk-Loop"
 
 // reports recognises delivery reports and complaints.
-func reports(m *Message, _ *part, why string) (Class, string) {
+func (c *classifier) reports() (Class, string) {
+	m := c.msg
 	switch {
 	case m.Bounce == nil:
 		return Human, ""
-	case strings.HasPrefix(why, feedbackReport):
-		return Notification, why
+	case strings.HasPrefix(c.report, feedbackReport):
+		return Notification, c.report
 	}
-	return Bounce, why
+	return Bounce, c.report
 }
 
 // receipts recognises disposition notifications (RFC 8098) and the read
 // receipts that mail programs wrote before there was a form for them.
-func receipts(m *Message, root *part, _ string) (Class, string) {
-	if strings.HasPrefix(reportType(root), "disposition-notification") {
+func (c *classifier) receipts() (Class, string) {
+	m := c.msg
+	if strings.HasPrefix(reportType(c.root), "disposition-notification") {
 		return Disposition, "a disposition notification (RFC 8098)"
 	}
 	there := false
-	root.each(func(p *part) { there = there || p.ctype.value == "message/disposition-notification" })
-	head := m.Text[:min(len(m.Text), 4096)]
-	if !there && strings.Contains(head, "Disposition:") {
-		low := strings.ToLower(head)
+	c.root.each(func(p *part) { there = there || p.ctype.value == "message/disposition-notification" })
+	text := head(m.Text, 4096)
+	if !there && strings.Contains(text, "Disposition:") {
+		low := strings.ToLower(text)
 		there = strings.Contains(low, "final-recipient:") && strings.Contains(low, "mdn-sent-")
 	}
 	if there && !passedOn(m) {
 		return Disposition, "a disposition notification (RFC 8098)"
 	}
-	if subject := fold(m.Subject[:min(len(m.Subject), 500)]); startsWithAny(subject, receiptSubjects) && len(m.Text) < 4096 && containsAny(fold(head), receiptWords) {
+	if startsWithAny(c.subject, receiptSubjects) && len(m.Text) < 4096 && containsAny(fold(text), receiptWords) {
 		return Disposition, "subject and words are those of a read receipt"
 	}
 	return Human, ""
@@ -77,9 +94,10 @@ func receipts(m *Message, root *part, _ string) (Class, string) {
 // calendars recognises answers to invitations, cancellations and counter
 // proposals (RFC 5546 §3.2): a press on a button. An invitation is a person's
 // wish when it comes with words of its own, and a machine's when it does not.
-func calendars(m *Message, root *part, _ string) (Class, string) {
+func (c *classifier) calendars() (Class, string) {
+	m := c.msg
 	method := ""
-	root.each(func(p *part) {
+	c.root.each(func(p *part) {
 		if method == "" && (p.ctype.value == "text/calendar" || p.ctype.value == "application/ics") {
 			method = strings.ToLower(oneLine(p.ctype.param("method")))
 		}
@@ -88,11 +106,11 @@ func calendars(m *Message, root *part, _ string) (Class, string) {
 	case "reply", "cancel", "counter", "declinecounter", "refresh":
 		return Calendar, "a calendar message: METHOD " + strings.ToUpper(method)
 	case "request", "publish", "add":
-		if strings.TrimSpace(m.Fresh) == "" || root.ctype.value == "text/calendar" {
+		if strings.TrimSpace(m.Fresh) == "" || c.root.ctype.value == "text/calendar" {
 			return Calendar, "a calendar message without words: METHOD " + strings.ToUpper(method)
 		}
 	}
-	if class := fold(m.Get("Content-Class")); class == "urn:content-classes:calendarmessage" && method == "" && startsWithAny(fold(m.Subject), calendarSubjects) {
+	if class := fold(m.Get("Content-Class")); class == "urn:content-classes:calendarmessage" && method == "" && startsWithAny(c.subject, calendarSubjects) {
 		return Calendar, "the subject is that of an answer to an invitation"
 	}
 	return Human, ""
@@ -126,8 +144,4 @@ func answers(subject string) bool {
 	}
 	prefix = strings.ToLower(strings.TrimRight(strings.TrimSpace(prefix), "0123456789[]() "))
 	return slices.Contains(answerPrefixes, prefix)
-}
-
-func startsWithAny(s string, list []string) bool {
-	return slices.ContainsFunc(list, func(p string) bool { return strings.HasPrefix(s, p) })
 }

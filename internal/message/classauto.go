@@ -1,6 +1,7 @@
 package message
 
 import (
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -20,21 +21,21 @@ func autoKeyword(m *Message) string {
 // autoSubmitted reads the one field that is made for this. A program that
 // answers, and calls its mail "generated" all the same, is known by its
 // subject.
-func autoSubmitted(m *Message, root *part, report string) (Class, string) {
+func (c *classifier) autoSubmitted() (Class, string) {
+	m := c.msg
 	word := autoKeyword(m)
 	why := "Auto-Submitted: " + word
 	switch word {
 	case "", "no":
 		return Human, ""
 	case "auto-generated", "auto-notified":
-		if subjectSign(m) > 0 || vacationSigns(m) > 2 {
+		if c.subjectSign() > 0 || vacationSigns(c.words()) > 2 {
 			return AutoReply, why + ", and the words are those of an automatic answer"
 		}
-		if c, serviceWhy := services(m, root, report); c != Human {
-			return c, serviceWhy
-		}
-		if c, listWhy := lists(m, root, report); c != Human {
-			return c, listWhy
+		for _, look := range [...]func() (Class, string){c.services, c.lists} {
+			if class, better := look(); class != Human {
+				return class, better
+			}
 		}
 		return Notification, why
 	}
@@ -51,7 +52,8 @@ var autoFields = [...]string{
 // autoPrograms name themselves as the mail program.
 var autoPrograms = []string{"vacation", "autorespon", "auto-respon", "autoreply", "auto-reply", "autoreponder", "holiday", "out of office", "e-mail-autoresponder"}
 
-func autoHeaders(m *Message, _ *part, _ string) (Class, string) {
+func (c *classifier) autoHeaders() (Class, string) {
+	m := c.msg
 	for _, name := range autoFields {
 		if v := keyword(m.Get(name)); m.Has(name) && v != "no" && v != "false" && v != "0" {
 			return AutoReply, name + " is present"
@@ -89,8 +91,8 @@ func autoHeaders(m *Message, _ *part, _ string) (Class, string) {
 // subjectSign weighs the subject: 2 when it is a phrase that programs put
 // before the subject they answer ("Automatic reply: …"), 1 when people write
 // so too ("Out of office next week").
-func subjectSign(m *Message) int {
-	subject := strings.TrimLeft(fold(m.Subject[:min(len(m.Subject), 500)]), " [(*<\"'-【")
+func (c *classifier) subjectSign() int {
+	subject := strings.TrimLeft(c.subject, " [(*<\"'-【")
 	for _, p := range autoSubjects {
 		if after, ok := strings.CutPrefix(subject, p); ok {
 			if after = strings.TrimLeft(after, " ])>\"'】-*"); after == "" || startsWithAny(after, []string{":", "："}) || strings.Contains(subject[:min(len(subject), len(p)+40)], ":") {
@@ -102,30 +104,45 @@ func subjectSign(m *Message) int {
 	if startsWithAny(subject, awaySubjects) {
 		return 1
 	}
-	if answers(m.Subject) && containsAny(subject, []string{"out of office", "automatic reply", "autoreply", "auto-reply", "automatische antwort", "abwesenheitsnotiz"}) {
-		return 0 // about one, by a person
-	}
 	return 0
 }
 
-// vacationSigns counts the things that programs on behalf of absent people
-// say, in what is new in the mail. A person says one of them now and then.
-func vacationSigns(m *Message) int {
-	text := m.Fresh
+// The groups of vacationPhrases.
+const (
+	saysAway = 1 << iota
+	saysReturn
+	saysInstead
+	saysAccess
+	saysAutomatic
+	saysReceived
+	saysUnattended
+)
+
+var (
+	vacationPhrases    = newPhrases(awayWords, returnWords, insteadWords, accessWords, automaticWords, receivedWords, unattendedWords)
+	unattendedPhrases  = newPhrases(unattendedWords)
+	unsubscribePhrases = newPhrases(unsubscribeWords)
+	challengePhrases   = newPhrases(challengeAsks, challengeWhy)
+)
+
+// words returns what the new text of a mail says of absence and automation; a
+// long text is nobody's absence.
+func (c *classifier) words() uint32 {
+	text := c.msg.Fresh
 	if strings.TrimSpace(text) == "" {
-		text = m.Text
+		text = c.msg.Text
 	}
 	if len(text) > 4096 {
 		return 0
 	}
-	text = fold(text)
-	n := 0
-	for _, list := range [...][]string{awayWords, returnWords, insteadWords, accessWords} {
-		if containsAny(text, list) {
-			n++
-		}
-	}
-	if containsAny(text, automaticWords) {
+	return vacationPhrases.found(fold(text))
+}
+
+// vacationSigns counts the things that programs on behalf of absent people
+// say. A person says one of them now and then.
+func vacationSigns(words uint32) int {
+	n := bits.OnesCount32(words & (saysAway | saysReturn | saysInstead | saysAccess))
+	if words&saysAutomatic != 0 {
 		n += 2
 	}
 	return n
@@ -133,15 +150,16 @@ func vacationSigns(m *Message) int {
 
 // vacations recognises an automatic answer without a field that says so: by
 // its subject with one more sign, or by its words alone when there are many.
-func vacations(m *Message, _ *part, _ string) (Class, string) {
-	subject := subjectSign(m)
+func (c *classifier) vacations() (Class, string) {
+	m := c.msg
+	subject := c.subjectSign()
 	if subject == 2 {
 		return AutoReply, "the subject is one that automatic answers have"
 	}
-	answer := len(m.InReplyTo) > 0 || len(m.References) > 0
-	if subject == 0 && !answer && !answers(m.Subject) && strings.TrimSpace(m.Subject) != "" {
+	if subject == 0 && !c.answer() && c.subject != "" {
 		return Human, ""
 	}
+	refers := len(m.InReplyTo) > 0 || len(m.References) > 0
 	for _, sign := range [...]struct {
 		there bool
 		name  string
@@ -151,20 +169,19 @@ func vacations(m *Message, _ *part, _ string) (Class, string) {
 		{m.Has("Precedence"), "Precedence"},
 		{m.Has("X-Loop"), "X-Loop"},
 		{m.Has("X-Autogenerated"), "X-Autogenerated"},
-		{answer && !answers(m.Subject), "a reference to the mail it answers"},
+		{refers && !answers(m.Subject), "a reference to the mail it answers"},
 	} {
 		if subject > 0 && sign.there {
 			return AutoReply, "the subject is that of an automatic answer, with " + sign.name
 		}
 	}
-	text := fold(m.Fresh[:min(len(m.Fresh), 4096)])
-	if containsAny(text, receivedWords) && (containsAny(text, unattendedWords) || containsAny(text, automaticWords)) {
-		return AutoReply, "the words are those of an automatic acknowledgement"
-	}
-	signs := vacationSigns(m)
+	words := c.words()
+	signs := vacationSigns(words)
 	switch {
 	case subject > 0 && signs >= 2:
 		return AutoReply, "subject and words are those of an automatic answer"
+	case words&saysReceived != 0 && words&(saysAutomatic|saysUnattended) != 0:
+		return AutoReply, "the words are those of an automatic acknowledgement"
 	case signs >= 4, signs == 3 && (nullReturnPath(m) || m.Has("Precedence") || m.Has("X-Auto-Response-Suppress")):
 		return AutoReply, "the words are those of an automatic answer"
 	}
@@ -179,7 +196,8 @@ var challengeFields = [...]string{
 
 // challenges recognises mail that asks the sender to prove a person: by a
 // field, or by words that ask for it together with words that say why.
-func challenges(m *Message, _ *part, _ string) (Class, string) {
+func (c *classifier) challenges() (Class, string) {
+	m := c.msg
 	for _, name := range challengeFields {
 		if m.Has(name) {
 			return Challenge, name + " is present"
@@ -193,17 +211,11 @@ func challenges(m *Message, _ *part, _ string) (Class, string) {
 			return Challenge, "the sender is a service that asks for a proof"
 		}
 	}
-	asks := containsAny(fold(m.Subject), challengeSubjects)
-	if !asks && !answers(m.Subject) && len(m.InReplyTo) == 0 {
+	asks := containsAny(c.subject, challengeSubjects)
+	if !asks && !c.answer() {
 		return Human, ""
 	}
-	text := fold(m.Text[:min(len(m.Text), 4096)])
-	signs := 0
-	for _, list := range [...][]string{challengeAsks, challengeWhy} {
-		if containsAny(text, list) {
-			signs++
-		}
-	}
+	signs := bits.OnesCount32(challengePhrases.found(fold(head(m.Text, 4096))))
 	if asks && signs > 0 || signs > 1 {
 		return Challenge, "the words ask the sender to prove a person"
 	}

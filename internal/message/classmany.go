@@ -7,7 +7,8 @@ import "strings"
 var listFields = []string{"List-Id", "List-Post", "Mailing-List", "X-Mailing-List", "X-BeenThere", "X-Mailman-Version", "X-ListServer", "X-Listserver", "X-LISTSERV", "X-Google-Group-Id", "X-Sympa-To", "X-ML-Name", "X-Majordomo"}
 
 // lists recognises mail through a mailing list or group, whoever wrote it.
-func lists(m *Message, _ *part, _ string) (Class, string) {
+func (c *classifier) lists() (Class, string) {
+	m := c.msg
 	if name := fieldPresent(m, listFields); name != "" {
 		return List, name + " is present"
 	}
@@ -31,7 +32,8 @@ var relayFields = []string{
 
 // bulk recognises one text to many. What a delivery service adds to every mail
 // counts only together with something else: people write through them, too.
-func bulk(m *Message, _ *part, _ string) (Class, string) {
+func (c *classifier) bulk() (Class, string) {
+	m := c.msg
 	switch v := keyword(m.Get("Precedence")); v {
 	case "bulk", "junk":
 		return Bulk, "Precedence: " + v
@@ -42,19 +44,32 @@ func bulk(m *Message, _ *part, _ string) (Class, string) {
 	if name := fieldPresent(m, campaignFields); name != "" {
 		return Bulk, name + " is present"
 	}
-	name := fieldPresent(m, relayFields)
-	if name == "" || len(m.InReplyTo) > 0 {
+	if len(m.InReplyTo) > 0 {
 		return Human, ""
 	}
-	if containsAny(fold(m.Text[:min(len(m.Text), 16<<10)]), unsubscribeWords) {
-		return Bulk, name + " is present, and the words offer to unsubscribe"
+	local := m.From.Address.Local()
+	if containsAny(plainLocal(local), newsSenders) {
+		return Bulk, "the sender is " + strings.ToLower(local)
+	}
+	name := fieldPresent(m, relayFields)
+	if name == "" && localSign(local) > 0 {
+		name = "the sender is " + strings.ToLower(local)
+	} else if name != "" {
+		name += " is present"
+	}
+	if name == "" {
+		return Human, ""
+	}
+	if unsubscribePhrases.in(fold(head(m.Text, 16<<10))) {
+		return Bulk, name + ", and the words offer to unsubscribe"
 	}
 	return Human, ""
 }
 
 // notifications weighs what is left: who sends, how the subject looks, what
 // the words say. Two points make a machine.
-func notifications(m *Message, _ *part, _ string) (Class, string) {
+func (c *classifier) notifications() (Class, string) {
+	m := c.msg
 	if m.Has("X-Loop") {
 		return AutoReply, "X-Loop is present"
 	}
@@ -67,7 +82,7 @@ func notifications(m *Message, _ *part, _ string) (Class, string) {
 	if n := senderSign(m); n > 0 {
 		add(n, "the sender is "+strings.ToLower(local))
 	}
-	if n := noticeSubject(m); n > 0 {
+	if n := c.noticeSubject(); n > 0 {
 		add(n, "the subject is that of a program")
 	}
 	if points == 1 || points == 0 && (m.Has("X-Auto-Response-Suppress") || nullReturnPath(m)) {
@@ -80,7 +95,7 @@ func notifications(m *Message, _ *part, _ string) (Class, string) {
 		if fieldPresent(m, relayFields) != "" {
 			add(1, "it was sent through a delivery service")
 		}
-		if points < 2 && containsAny(fold(m.Text[:min(len(m.Text), 16<<10)]), unattendedWords) {
+		if points < 2 && unattendedPhrases.in(fold(head(m.Text, 16<<10))) {
 			add(1, "the words say that a program wrote it")
 		}
 	}
@@ -101,8 +116,7 @@ func senderSign(m *Message) int {
 }
 
 func localSign(local string) int {
-	plain := strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(local))
-	base, _, _ := strings.Cut(plain, "+")
+	base := plainLocal(local)
 	switch {
 	case base == "":
 		return 0
@@ -120,11 +134,11 @@ func localSign(local string) int {
 }
 
 // noticeSubject weighs the subject: 2 for forms that only programs write.
-func noticeSubject(m *Message) int {
-	if answers(m.Subject) {
+func (c *classifier) noticeSubject() int {
+	if answers(c.msg.Subject) {
 		return 0
 	}
-	subject := fold(m.Subject[:min(len(m.Subject), 500)])
+	subject := c.subject
 	if strings.HasPrefix(subject, "cron <") && strings.Contains(subject, "@") && strings.Contains(subject, ">") {
 		return 2
 	}
@@ -140,7 +154,8 @@ func noticeSubject(m *Message) int {
 // services recognises programs that name themselves in a field of their own:
 // monitoring, builds, trackers. Their mail is told apart from a list's although
 // many of them set the list's fields, too.
-func services(m *Message, _ *part, _ string) (Class, string) {
+func (c *classifier) services() (Class, string) {
+	m := c.msg
 	if name := fieldPresent(m, serviceFields); name != "" {
 		return Notification, name + " is present"
 	}

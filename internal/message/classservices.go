@@ -16,7 +16,7 @@ var programSenders = []string{
 var serviceFields = []string{
 	"X-GitHub-Reason", "X-GitHub-Sender", "X-JIRA-FingerPrint", "X-Jenkins-Job", "X-Jenkins-Result", "X-Cron-Env", "X-Bugzilla-Reason", "X-Bugzilla-Type", "X-Redmine-Host", "X-Sentry-Project", "X-Trac-Project", "X-Gerrit-MessageType", "X-Launchpad-Message-Rationale",
 	"X-Atlassian-Mail-Message-Id", "X-Bitbucket", "X-Phabricator-Sent-This-Message", "X-MantisBT-Version", "X-PagerDuty-Incident", "X-Amz-Sns-Message-Type", "X-Nagios-Notification-Type", "X-Monit-Event", "X-PRTG", "X-Site24x7", "X-Pingdom", "X-StatusCake", "X-Discourse-Topic-Id",
-	"X-LinkedIn-Template", "X-Facebook-Notify", "X-Twitter-Notify", "X-Mailer-Daemon", "X-Slack-Notification", "X-OTRS-Notification", "X-WP-MailPlugin",
+	"X-LinkedIn-Template", "X-Facebook-Notify", "X-Twitter-Notify", "X-Mailer-Daemon", "X-Slack-Notification", "X-OTRS-Notification", "X-AMAZON-MAIL-RELAY-TYPE",
 }
 
 // servicePrefixes begin the names, in lower case, of such fields.
@@ -36,3 +36,6 @@ var certainSubjects = []string{
 var likelySubjects = []string{
 	"[alert]", "alert:", "[warning]", "warning:", "[critical]", "critical:", "[error]", "problem ", "problem: ", "resolved: ", "recovery ", "recovery:", "problem on ", "[monitoring]", "[down]", "[up]", "down:", "up:", "host down", "host up", "service down", "backup failed", "backup success", "backup completed", "backup report", "backup job", "[success]", "[failed]", "[failure]", "cron ", "[cron]", "daily report", "weekly report", "monthly report", "status report", "disk space", "low disk", "build #", "pipeline ", "deployment ", "security run output", "daily run output", "notification:", "system notification", "scheduled report", "[notification]", "disk usage", "ups ", "scan to", "message from km_", "scanned image from", "fax from", "new voicemail", "voicemail from",
 }
+
+// newsSenders are local parts, without marks, that send one text to many.
+var newsSenders = []string{"newsletter", "enews", "newsflash", "mailinglist", "mailings", "marketing", "promotion", "promotions", "offers", "infomail", "rundbrief", "boletin", "bulletin"}

@@ -17,7 +17,7 @@ var autoSubjects = []string{
 	"autosvar", "automatiskt svar", "automatisk svar", "autosvarer", "fraværsbesked", "frånvaromeddelande", "fraværsmelding", "automaattinen vastaus", "poissaoloilmoitus", "automatyczna odpowiedź", "automatyczna odpowiedz", "autoodpowiedź",
 	"odpowiedź automatyczna", "automatická odpověď", "automaticka odpoved", "automatická odpoveď", "automatikus válasz", "răspuns automat", "raspuns automat", "автоматический ответ", "автоответ", "автовідповідь", "автоматична відповідь",
 	"автоматичен отговор", "αυτόματη απάντηση", "otomatik yanıt", "otomatik cevap", "自動返信", "自動応答", "自动回复", "自動回覆", "自动答复", "자동 회신", "자동 응답", "자동회신", "자동응답", "samodejni odgovor", "automatski odgovor", "automatinis atsakymas",
-	"automātiska atbilde", "automaatne vastus", "automaatvastus", "ตอบกลับอัตโนมัติ", "trả lời tự động", "balasan otomatis", "jawapan automatik", "رد تلقائي", "תשובה אוטומטית", "מענה אוטומטי", "resposta automàtica", "sjálfvirkt svar",
+	"automātiska atbilde", "automaatne vastus", "automaatvastus", "ตอบกลับอัตโนมัติ", "trả lời tự động", "balasan otomatis", "jawapan automatik", "رد تلقائي", "תשובה אוטומטית", "מענה 'אני לא נמצא'", "מענה אוטומטי", "resposta automàtica", "sjálfvirkt svar",
 }
 
 // awaySubjects begin the subject of an absent person's mail, by program or by
@@ -46,7 +46,7 @@ var (
 	}
 	insteadWords = []string{
 		"urgent", "please contact", "please email", "in my absence", "during my absence", "in the meantime", "immediate assistance", "need assistance", "contact my colleague", "please call", "emergency",
-		"dringend", "in meiner abwesenheit", "wenden sie sich", "vertret", "urgence", "veuillez contacter", "mon absence", "merci de contacter", "urgente", "póngase en contacto", "contacte", "mi ausencia", "contattare", "mia assenza", "contact opnemen", "mijn afwezigheid", "dringende", "entre em contato", "contacte", "minha ausência", "haster", "kontakt", "brådskande", "kiireelli", "ota yhteyttä",
+		"dringend", "in meiner abwesenheit", "wenden sie sich", "vertret", "urgence", "veuillez contacter", "mon absence", "merci de contacter", "urgente", "póngase en contacto", "contacte", "mi ausencia", "contattare", "mia assenza", "contact opnemen", "mijn afwezigheid", "dringende", "entre em contato", "minha ausência", "haster", "kontakt", "brådskande", "kiireelli", "ota yhteyttä",
 		"pilnych", "proszę o kontakt", "kontaktujte", "sürgős", "forduljon", "contactaţi", "contactați", "срочн", "обращайтесь", "терміново", "звертайтесь", "επικοινωνήστε", "acil", "iletişime", "緊急", "お急ぎ", "ご連絡", "紧急", "如有", "請聯", "请联系", "긴급", "급한", "연락",
 	}
 	accessWords = []string{
