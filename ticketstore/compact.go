@@ -48,8 +48,7 @@ type compaction struct {
 	live     map[uint32][]located // what is referred to, by segment
 	dirty    []uint32             // segments with something else in them
 	octets   int64                // to be copied out of those
-	out      *os.File             // the segment that is being written
-	at       place                // its number, and where it ends
+	out      segmentWriter
 	moved    map[RecordID]place
 }
 
@@ -140,13 +139,11 @@ func (c *compaction) plan() error {
 			c.octets += used
 		}
 	}
-	c.at.segment = c.db.segments.current
+	c.out = segmentWriter{dir: c.db.segments.dir, max: c.db.opt.SegmentSize, at: place{segment: c.db.segments.current}}
 	return nil
 }
 
-// copySegments writes what is referred to in dirty segments into new ones, and
-// begins one more: in the segment that is appended to, the newest record must be
-// the last that is referred to.
+// copySegments writes what is referred to in dirty segments into new ones.
 func (c *compaction) copySegments(ctx context.Context) error {
 	m := &meter{ctx: ctx, step: "segments", total: c.octets, sum: noSum{}, progress: c.progress}
 	for _, n := range c.dirty {
@@ -161,46 +158,19 @@ func (c *compaction) copySegments(ctx context.Context) error {
 	if len(c.dirty) == 0 {
 		return nil
 	}
-	if err := errors.Join(c.closeSegment(), c.begin(), c.closeSegment()); err != nil {
-		return err
-	}
-	return syncDir(c.db.segments.dir)
-}
-
-func (c *compaction) begin() (err error) {
-	c.at = place{segment: c.at.segment + 1}
-	c.out, err = os.OpenFile(c.db.segments.path(c.at.segment), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	return err
-}
-
-func (c *compaction) closeSegment() error {
-	if c.out == nil {
-		return nil
-	}
-	err := errors.Join(c.out.Sync(), c.out.Close())
-	c.out = nil
-	return err
+	return c.out.finish()
 }
 
 func (c *compaction) copyRecord(l located, m *meter) error {
-	if c.out == nil || c.at.offset >= c.db.opt.SegmentSize {
-		if err := errors.Join(c.closeSegment(), c.begin()); err != nil {
-			return err
-		}
-	}
 	from, err := c.db.segments.file(l.segment)
 	if err != nil {
 		return err
 	}
-	m.w = &offsetWriter{c.out, c.at.offset}
-	if _, err := io.Copy(m, io.NewSectionReader(from, l.offset, l.end()-l.offset)); err != nil {
-		return err
-	}
-	to := l.place
-	to.segment, to.offset = c.at.segment, c.at.offset
-	c.moved[l.id] = to
-	c.at.offset = to.end()
-	return nil
+	c.moved[l.id], err = c.out.copy(from, l.place, func(w io.Writer) io.Writer {
+		m.w = w
+		return m
+	})
+	return err
 }
 
 // database writes the database anew, with the new places.

@@ -37,10 +37,15 @@ func (a *applier) eraseAction(old Action) error {
 	if err := a.eraseRecord(old.Record); err != nil {
 		return err
 	}
-	return a.put(bActions, actionKey(old.Ticket, old.Seq), Action{
-		Ticket: old.Ticket, Seq: old.Seq, At: old.At, Direction: old.Direction, Outcome: old.Outcome, Actor: old.Actor,
-		Visibility: old.Visibility, Record: old.Record, Machine: old.Machine, Unreadable: old.Unreadable, Attachments: []Attachment{},
-	})
+	return a.put(bActions, actionKey(old.Ticket, old.Seq), old.erased())
+}
+
+// erased is what stays of an action when what it said is erased.
+func (a *Action) erased() Action {
+	return Action{
+		Ticket: a.Ticket, Seq: a.Seq, At: a.At, Direction: a.Direction, Outcome: a.Outcome, Actor: a.Actor,
+		Visibility: a.Visibility, Record: a.Record, Machine: a.Machine, Unreadable: a.Unreadable, Attachments: []Attachment{},
+	}
 }
 
 func (a *applier) eraseItems(items []OutboxItem) error {

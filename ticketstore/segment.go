@@ -202,8 +202,58 @@ func segmentNumber(file string) (uint32, error) {
 	return uint32(n), nil
 }
 
-func (s *segments) path(n uint32) string {
-	return filepath.Join(s.dir, fmt.Sprintf("%06d%s", n, segmentSuffix))
+func (s *segments) path(n uint32) string { return segmentPath(s.dir, n) }
+
+func segmentPath(dir string, n uint32) string {
+	return filepath.Join(dir, fmt.Sprintf("%06d%s", n, segmentSuffix))
+}
+
+// segmentWriter copies records into segments that are new in their folder.
+type segmentWriter struct {
+	dir string
+	max int64
+	out *os.File
+	at  place // number and end of the segment being written, or of the last one
+}
+
+func (w *segmentWriter) begin() (err error) {
+	w.at = place{segment: w.at.segment + 1}
+	w.out, err = os.OpenFile(segmentPath(w.dir, w.at.segment), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return err
+}
+
+// end puts the segment on disk; its folder's entry is not.
+func (w *segmentWriter) end() error {
+	if w.out == nil {
+		return nil
+	}
+	err := errors.Join(w.out.Sync(), w.out.Close())
+	w.out = nil
+	return err
+}
+
+// finish ends the last segment and begins an empty one: in the segment that is
+// appended to, the newest record must be the last that is referred to.
+func (w *segmentWriter) finish() error {
+	return errors.Join(w.end(), w.begin(), w.end(), syncDir(w.dir))
+}
+
+// copy copies a whole record and returns where it then lies. through may wrap
+// the writer, to count.
+func (w *segmentWriter) copy(from io.ReaderAt, p place, through func(io.Writer) io.Writer) (place, error) {
+	if w.out == nil || w.at.offset >= w.max {
+		if err := errors.Join(w.end(), w.begin()); err != nil {
+			return place{}, err
+		}
+	}
+	to := p
+	to.segment, to.offset = w.at.segment, w.at.offset
+	dst := through(&offsetWriter{w.out, to.offset})
+	if _, err := io.Copy(dst, io.NewSectionReader(from, p.offset, p.end()-p.offset)); err != nil {
+		return place{}, err
+	}
+	w.at.offset = to.end()
+	return to, nil
 }
 
 // start begins a new segment.

@@ -158,13 +158,20 @@ type Record struct {
 	SHA256  [32]byte // of the content; computed by the caller, outside the transaction
 }
 
-// MailMeta is the Meta of a raw mail's record.
+// MailMeta is the Meta of a raw mail's record: with the mail itself, all that is
+// needed to make its action again. Fields are only ever added; records written
+// before have them empty.
 type MailMeta struct {
 	Envelope Envelope `json:"envelope"`
 	Verdict  Verdict  `json:"verdict"`
 	Ticket   TicketID `json:"ticket,omitempty"`
 	Action   uint32   `json:"action,omitempty"`
 	Held     HeldID   `json:"held,omitempty"`
+	// Mailbox is that of the ticket, or the one the held mail came to.
+	Mailbox    string     `json:"mailbox,omitempty"`
+	Outcome    Outcome    `json:"outcome,omitempty"`
+	Actor      Actor      `json:"actor,omitzero"`
+	Visibility Visibility `json:"visibility,omitempty"`
 }
 
 // MessageRef says in which ticket a mail with this Message-ID stands.

@@ -113,6 +113,7 @@ const (
 	OutcomeMerged         Outcome = "Merged"
 	OutcomeAcknowledged   Outcome = "Acknowledgement"
 	OutcomeErased         Outcome = "Erased"
+	OutcomeLost           Outcome = "Lost"
 )
 
 // ActorKind is the text under the name of who acted.

@@ -4,13 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mattn/go-isatty"
 
 	"mxdesk/internal/api"
+	"mxdesk/internal/app"
 	"mxdesk/ticketstore"
 )
 
@@ -18,6 +21,7 @@ type storeCmd struct {
 	Check   storeCheckCmd   `cmd:"" help:"Verify structure, references and checksums; exit 7 when something is wrong."`
 	Backup  storeBackupCmd  `cmd:"" help:"Copy the store into a folder while the desk works; again into the same: only what is new of the mails."`
 	Compact storeCompactCmd `cmd:"" help:"Write the files anew without what was erased; no server may run."`
+	Repair  storeRepairCmd  `cmd:"" help:"Make a damaged store whole, and say what could not be brought back; no server may run. Exit 7 when something is lost."`
 	Restore storeRestoreCmd `cmd:"" help:"Make an empty data folder what a backup holds."`
 }
 
@@ -111,6 +115,47 @@ func (storeCompactCmd) Run(e *env) error {
 	return e.result(r, func() {
 		fmt.Fprintf(e.stdout, "Compacted: database %d to %d octets, mails %d to %d\n", r.DatabaseBefore, r.DatabaseAfter, r.SegmentsBefore, r.SegmentsAfter)
 	})
+}
+
+type storeRepairCmd struct {
+	Backup string `help:"Folder of the last backup." placeholder:"DIR"`
+}
+
+func (c *storeRepairCmd) Run(e *env) error {
+	cfg, err := e.config()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(cfg.DataDir, "segments")); err != nil {
+		return closedOff(cfg.DataDir, err)
+	}
+	r, err := ticketstore.Repair(e.ctx, cfg.DataDir, ticketstore.RepairOptions{Backup: c.Backup, Read: app.Reread})
+	if errors.Is(err, ticketstore.ErrLocked) {
+		return &exitError{exitConflict, fmt.Errorf("a server has the desk in %s open: stop it first", cfg.DataDir)}
+	}
+	if err != nil {
+		return err
+	}
+	err = e.result(r, func() {
+		fmt.Fprintf(e.stdout, "Kept %d entries", r.Kept)
+		for _, from := range slices.Sorted(maps.Keys(r.Recovered)) {
+			fmt.Fprintf(e.stdout, ", %d from %s", r.Recovered[from], from)
+		}
+		fmt.Fprintln(e.stdout)
+		for _, n := range r.Notes {
+			fmt.Fprintln(e.stdout, "note:", safe(n))
+		}
+		for _, l := range r.Lost {
+			fmt.Fprintln(e.stdout, "lost:", safe(l))
+		}
+		if r.Damaged != "" {
+			fmt.Fprintln(e.stdout, "The database as it was found is", r.Damaged)
+		}
+	})
+	if err == nil && len(r.Lost) > 0 {
+		return &exitError{exitProblems, errors.New("the store is whole again, but for what is lost")}
+	}
+	return err
 }
 
 type storeRestoreCmd struct {

@@ -210,6 +210,13 @@ func (w *work) again(m *mail) (Receipt, bool, error) {
 	return rcpt, true, nil
 }
 
+// metaOf is what the record of a mail says of its action.
+func metaOf(t *ticketstore.Ticket, a *ticketstore.Action) ticketstore.MailMeta {
+	return ticketstore.MailMeta{
+		Ticket: t.ID, Action: a.Seq, Mailbox: t.Mailbox, Outcome: a.Outcome, Actor: a.Actor, Visibility: a.Visibility,
+	}
+}
+
 // record stores the raw mail.
 func (w *work) record(m *mail, meta ticketstore.MailMeta) ticketstore.RecordID {
 	if m.released != nil {
@@ -240,7 +247,7 @@ func (w *work) hold(m *mail, dec *router.Decision) (Receipt, error) {
 		State: "held", Match: dec.Match, Captured: dec.Captured.Fields,
 	}
 	w.next.Held++
-	h.Record = w.record(m, ticketstore.MailMeta{Held: h.ID})
+	h.Record = w.record(m, ticketstore.MailMeta{Held: h.ID, Mailbox: h.Mailbox})
 	w.change.Held = append(w.change.Held, h)
 	w.remember(m, dec, ticketstore.Seen{Held: h.ID})
 	return Receipt{Outcome: router.OutcomeHeld}, nil
@@ -261,7 +268,7 @@ func (w *work) open(m *mail, dec *router.Decision) (Receipt, error) {
 	}
 	w.touch(&t)
 	a := w.act(&t, w.action(m, dec))
-	a.Record = w.record(m, ticketstore.MailMeta{Ticket: t.ID, Action: a.Seq})
+	a.Record = w.record(m, metaOf(&t, a))
 	w.followers(&t, m, dec)
 	if err := w.acknowledge(&t, a, m, dec); err != nil {
 		return Receipt{}, err
@@ -283,7 +290,7 @@ func (w *work) file(m *mail, dec *router.Decision) (Receipt, error) {
 		setFields(&t, dec.Captured.Fields)
 	}
 	a := w.act(&t, w.action(m, dec))
-	a.Record = w.record(m, ticketstore.MailMeta{Ticket: t.ID, Action: a.Seq})
+	a.Record = w.record(m, metaOf(&t, a))
 	w.followers(&t, m, dec)
 	if err := w.bounced(a, m, dec); err != nil {
 		return Receipt{}, err

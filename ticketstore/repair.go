@@ -1,0 +1,480 @@
+package ticketstore
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"mxdesk/internal/address"
+)
+
+// RepairOptions say what a repair may use.
+type RepairOptions struct {
+	// Backup is the folder of the last backup; empty: none.
+	Backup string
+	// Read completes an action with what its raw mail says: subject, text, files,
+	// Message-ID. May be nil: such actions then have no text.
+	Read func(*Action, Content)
+}
+
+// RepairReport says what a repair did.
+type RepairReport struct {
+	// Kept counts the entries that stood where they belong, Recovered those that
+	// were brought back, by where from.
+	Kept      int            `json:"kept"`
+	Recovered map[string]int `json:"recovered"`
+	// Lost says in words what could not be brought back, and Notes what a person
+	// must look at.
+	Lost  []string `json:"lost"`
+	Notes []string `json:"notes"`
+	// Damaged is where the database is kept as it was found; empty when it was
+	// missing.
+	Damaged string `json:"damaged,omitempty"`
+}
+
+// Repair makes a whole store out of a damaged one. Every table that is whole
+// stays as it is. What is missing in the others is taken from pages that nothing
+// leads to any more, then from the backup, then made again of raw mails; what
+// must be there for the rest to make sense and is nowhere gets an entry that
+// says so. Damaged records are taken from the backup or given up. Nothing is
+// thrown away: the database stays beside the new one. Nobody may have the store
+// open (ErrLocked).
+func Repair(ctx context.Context, dir string, opt RepairOptions) (RepairReport, error) {
+	r := &repair{dir: dir, opt: opt, salvage: newSalvage(), at: time.Now().UTC().Truncate(time.Second)}
+	r.report = RepairReport{Recovered: map[string]int{}, Lost: []string{}, Notes: []string{}}
+	err := r.run(ctx)
+	for _, f := range r.files {
+		err = errors.Join(err, f.Close())
+	}
+	return r.report, errors.Join(err, r.close())
+}
+
+type repair struct {
+	*salvage
+	dir    string
+	opt    RepairOptions
+	at     time.Time
+	report RepairReport
+	files  []*os.File // that are open until the end
+	whole  map[RecordID][]raw
+	copies map[RecordID][]raw // of the backup
+
+	tickets map[TicketID]*Ticket
+	actions map[TicketID]map[uint32]*Action
+}
+
+func (r *repair) lostf(format string, args ...any) {
+	r.report.Lost = append(r.report.Lost, fmt.Sprintf(format, args...))
+}
+
+func (r *repair) run(ctx context.Context) error {
+	if err := r.lock(); err != nil {
+		return err
+	}
+	if err := r.gather(); err != nil {
+		return err
+	}
+	for _, step := range []func() error{r.load, r.records, r.fromMails, r.histories, r.items, r.references, r.indexes, r.write} {
+		if err := errors.Join(ctx.Err(), step()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lock keeps others out, by the lock that bbolt takes.
+func (r *repair) lock() error {
+	f, err := os.OpenFile(filepath.Join(r.dir, dbName), os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.files = append(r.files, f)
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return ErrLocked
+	}
+	return nil
+}
+
+// gather reads everything that is whole.
+func (r *repair) gather() error {
+	problems := 0
+	err := r.store(filepath.Join(r.dir, dbName), func(error) { problems++ })
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, ErrDamaged) {
+		return err
+	}
+	if err != nil { // there is no database to speak of
+		for _, name := range buckets {
+			r.damaged[string(name)] = true
+		}
+		r.report.Notes = append(r.report.Notes, "no database could be read: "+err.Error())
+	}
+	if r.rolled {
+		r.report.Notes = append(r.report.Notes, "a meta page is damaged: what was changed last may be missing, and mails that were never told to be taken may be among the recovered ones")
+	}
+	r.copies = map[RecordID][]raw{}
+	if r.opt.Backup != "" {
+		if err := r.gatherBackup(); err != nil {
+			return err
+		}
+	}
+	r.whole = map[RecordID][]raw{}
+	files, err := scanSegments(filepath.Join(r.dir, segmentsName), func(x raw) { r.whole[x.id] = append(r.whole[x.id], x) })
+	r.files = append(r.files, files...)
+	if errors.Is(err, os.ErrNotExist) {
+		err = os.MkdirAll(filepath.Join(r.dir, segmentsName), 0o700)
+	}
+	return err
+}
+
+func (r *repair) gatherBackup() error {
+	m, err := readManifest(r.opt.Backup)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%w: there is no backup in %s", ErrNotFound, r.opt.Backup)
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range m.Files {
+		if f.Name != dbName {
+			continue
+		}
+		if err := r.backup(filepath.Join(r.opt.Backup, f.File)); err != nil {
+			return err
+		}
+	}
+	for _, s := range m.Segments {
+		n, err := segmentNumber(filepath.Base(s.Name))
+		if err != nil {
+			return err
+		}
+		f, err := os.Open(filepath.Join(r.opt.Backup, s.File))
+		if err != nil {
+			return err
+		}
+		r.files = append(r.files, f)
+		if err := scanSegment(f, n, func(x raw) { r.copies[x.id] = append(r.copies[x.id], x) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load decodes tickets and actions.
+func (r *repair) load() error {
+	r.tickets, r.actions = map[TicketID]*Ticket{}, map[TicketID]map[uint32]*Action{}
+	for _, f := range r.table(bTickets) {
+		t, err := decode[Ticket](f.value, nil)
+		if err != nil {
+			return err
+		}
+		r.tickets[t.ID] = &t
+	}
+	for _, f := range r.table(bActions) {
+		a, err := decode[Action](f.value, nil)
+		if err != nil {
+			return err
+		}
+		r.action(&a)
+	}
+	return nil
+}
+
+func (r *repair) action(a *Action) {
+	if r.actions[a.Ticket] == nil {
+		r.actions[a.Ticket] = map[uint32]*Action{}
+	}
+	r.actions[a.Ticket][a.Seq] = a
+}
+
+// set writes an entry that was made or changed.
+func (r *repair) set(name, key []byte, value any, from source) error {
+	raw, isRaw := value.([]byte)
+	if !isRaw {
+		var err error
+		if raw, err = json.Marshal(value); err != nil {
+			return err
+		}
+	}
+	delete(r.table(name), string(key))
+	r.add(string(name), string(key), raw, from)
+	return nil
+}
+
+// records finds the octets of each record: where it lies, elsewhere in the
+// segments, or in the backup.
+func (r *repair) records() error {
+	ids := map[RecordID]bool{}
+	for key := range r.table(bRecords) {
+		ids[RecordID(binary.BigEndian.Uint64([]byte(key)))] = true
+	}
+	if r.damaged[string(bRecords)] || r.rolled {
+		for id := range r.whole {
+			ids[id] = true
+		}
+		for id := range r.copies {
+			ids[id] = true
+		}
+	}
+	out := &segmentWriter{dir: filepath.Join(r.dir, segmentsName), max: 256 << 20}
+	nums, err := segmentNumbers(out.dir)
+	if err != nil {
+		return err
+	}
+	if len(nums) > 0 {
+		out.at.segment = nums[len(nums)-1]
+	}
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		if err := r.record(id, out); err != nil {
+			return err
+		}
+	}
+	return out.finish()
+}
+
+func (r *repair) record(id RecordID, out *segmentWriter) error {
+	key := key64(uint64(id))
+	var want *place
+	if f, ok := r.table(bRecords)[string(key)]; ok {
+		p, err := decodePlace(f.value)
+		if err != nil {
+			return err
+		}
+		if p.gone() {
+			return nil
+		}
+		want = &p
+	}
+	for _, x := range slices.Backward(r.whole[id]) { // the newest of a number is the one that counts
+		if want == nil || x.place == *want {
+			if want == nil {
+				return r.set(bRecords, key, x.place.encode(), fromSegments)
+			}
+			return nil
+		}
+	}
+	for _, x := range slices.Backward(slices.Concat(r.copies[id], r.whole[id])) {
+		if want != nil && x.sum != want.sum {
+			continue
+		}
+		to, err := out.copy(x.file, x.place, func(w io.Writer) io.Writer { return w })
+		if err != nil {
+			return err
+		}
+		return r.set(bRecords, key, to.encode(), fromBackup)
+	}
+	r.lostf("record %d: the octets of a mail", id)
+	return r.set(bRecords, key, place{}.encode(), fromOthers)
+}
+
+// fromMails makes actions, and held mails, again of the raw mails whose records
+// name them.
+func (r *repair) fromMails() error {
+	for key := range r.table(bRecords) {
+		id := RecordID(binary.BigEndian.Uint64([]byte(key)))
+		x, meta, ok := r.mailOf(id)
+		if !ok {
+			continue
+		}
+		if meta.Ticket != 0 && r.actions[meta.Ticket][meta.Action] == nil {
+			a := r.reread(x, &meta)
+			r.action(a)
+			if err := r.set(bActions, actionKey(a.Ticket, a.Seq), a, fromSegments); err != nil {
+				return err
+			}
+			if r.tickets[meta.Ticket] == nil {
+				r.open(meta.Ticket, meta.Mailbox)
+			}
+		}
+		if _, there := r.table(bHeld)[string(key64(uint64(meta.Held)))]; meta.Held != 0 && !there {
+			a := r.reread(x, &meta)
+			h := HeldMail{
+				ID: meta.Held, At: a.At, Record: id, Envelope: meta.Envelope, Verdict: meta.Verdict, Mailbox: meta.Mailbox,
+				From: address.Mailbox{Address: meta.Envelope.From}, Subject: a.Subject, State: "held", Reason: "brought back by a repair; it may have been decided on before",
+			}
+			if err := r.set(bHeld, key64(uint64(h.ID)), h, fromSegments); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// mailOf is the whole record that a number now stands for, if it is a mail's.
+func (r *repair) mailOf(id RecordID) (x raw, m MailMeta, ok bool) {
+	p, err := decodePlace(r.table(bRecords)[string(key64(uint64(id)))].value)
+	if err != nil || p.gone() {
+		return x, m, false
+	}
+	for _, x := range slices.Concat(r.whole[id], r.copies[id]) {
+		if x.sum == p.sum {
+			m, ok = x.mailMeta()
+			return x, m, ok
+		}
+	}
+	return x, m, false
+}
+
+func (r *repair) reread(x raw, m *MailMeta) *Action {
+	env, verdict := m.Envelope, m.Verdict
+	a := &Action{
+		Ticket: m.Ticket, Seq: m.Action, At: env.Received, Direction: In, Outcome: cmp.Or(m.Outcome, OutcomeMachine), Actor: m.Actor,
+		Visibility: cmp.Or(m.Visibility, InternalOnly), Record: x.id, Envelope: &env, Verdict: &verdict, Attachments: []Attachment{},
+		Trace: []string{"brought back from its raw mail by a repair"},
+	}
+	if a.Actor.Kind == "" {
+		a.Actor = Actor{Kind: ActorUnknown, Name: cmp.Or(env.From.String(), "unknown"), Address: env.From}
+	}
+	if r.opt.Read != nil {
+		r.opt.Read(a, io.NewSectionReader(x.file, x.bodyOffset(), x.body))
+	}
+	return a
+}
+
+// open makes a ticket that is lost again; its history completes it.
+func (r *repair) open(id TicketID, mailbox string) {
+	if mailbox == "" {
+		for key := range r.table(bMailboxes) {
+			mailbox = max(mailbox, key)
+		}
+	}
+	r.tickets[id] = &Ticket{ID: id, Mailbox: mailbox, Status: StatusOpen, Priority: "normal", Type: "incident"}
+}
+
+// histories makes each ticket and its actions fit each other.
+func (r *repair) histories() error {
+	for id := range r.actions {
+		if r.tickets[id] == nil {
+			r.open(id, "")
+		}
+	}
+	atLeast := map[TicketID]uint32{} // actions that something else refers to
+	for _, f := range r.table(bItems) {
+		it, err := decode[OutboxItem](f.value, nil)
+		if err != nil {
+			return err
+		}
+		if r.tickets[it.Ticket] == nil {
+			r.open(it.Ticket, "")
+		}
+		atLeast[it.Ticket] = max(atLeast[it.Ticket], it.Action)
+	}
+	for _, t := range r.tickets {
+		if err := errors.Join(r.history(t, max(t.LastSeq, atLeast[t.ID])), r.eraseAgain(t.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// history completes the actions of a ticket, up to last at least.
+func (r *repair) history(t *Ticket, last uint32) error {
+	for seq := range r.actions[t.ID] {
+		last = max(last, seq)
+	}
+	for seq := uint32(1); seq <= last; seq++ {
+		if r.actions[t.ID][seq] != nil {
+			continue
+		}
+		text := "This entry was lost; a repair could not bring it back."
+		a := &Action{
+			Ticket: t.ID, Seq: seq, At: r.at, Direction: Internal, Outcome: OutcomeLost, Visibility: InternalOnly,
+			Actor: Actor{Kind: ActorDesk, Name: "Repair"}, Text: text, Fresh: text, Attachments: []Attachment{},
+		}
+		r.action(a)
+		r.lostf("ticket %s: entry %d", t.ID, seq)
+		if err := r.set(bActions, actionKey(t.ID, seq), a, fromOthers); err != nil {
+			return err
+		}
+	}
+	stored, there := r.table(bTickets)[string(key64(uint64(t.ID)))]
+	if there && t.LastSeq == last {
+		return nil
+	}
+	from := stored.from
+	if there {
+		r.report.Notes = append(r.report.Notes, fmt.Sprintf("ticket %s is an older version of itself: look at its status", t.ID))
+	} else {
+		from = fromOthers
+		r.complete(t)
+		r.lostf("ticket %s: status, priority and whatever else its entries do not say", t.ID)
+	}
+	t.LastSeq, t.Version, t.Updated = last, t.Version+1, r.at
+	return r.set(bTickets, key64(uint64(t.ID)), t, from)
+}
+
+// eraseAgain takes out what was erased from a ticket and came back with a repair.
+func (r *repair) eraseAgain(id TicketID) error {
+	var erased uint32
+	for seq, a := range r.actions[id] {
+		if a.Outcome == OutcomeErased {
+			erased = max(erased, seq)
+		}
+	}
+	for seq := uint32(1); seq < erased; seq++ {
+		a := r.actions[id][seq]
+		if a.Record != 0 {
+			if err := r.set(bRecords, key64(uint64(a.Record)), place{}.encode(), fromStore); err != nil {
+				return err
+			}
+		}
+		from := r.table(bActions)[string(actionKey(id, seq))].from
+		if err := r.set(bActions, actionKey(id, seq), a.erased(), from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complete gives a ticket what its first action says.
+func (r *repair) complete(t *Ticket) {
+	first := r.actions[t.ID][1]
+	t.Created = r.at
+	if first == nil {
+		return
+	}
+	t.Created, t.Subject = first.At, strings.Join(strings.Fields(first.Subject), " ")
+	if first.Actor.Kind != ActorDesk {
+		t.Requester.Name, t.Requester.Address = first.Actor.Name, first.Actor.Address
+	}
+	t.Marks = []string{"repaired"}
+}
+
+// items holds back what may have been sent, or has lost its text.
+func (r *repair) items() error {
+	for key, f := range maps.Clone(r.table(bItems)) {
+		it, err := decode[OutboxItem](f.value, nil)
+		if err != nil {
+			return err
+		}
+		p, err := decodePlace(r.table(bRecords)[string(key64(uint64(it.Body)))].value)
+		lost := it.Body != 0 && (err != nil || p.gone()) && it.Header != ""
+		switch {
+		case lost && it.State.Due():
+			it.State, it.Note = ItemCancelled, "its text was lost"
+			r.lostf("outgoing mail %d to %s: its text; it was not sent", it.ID, it.To)
+		case f.from != fromStore && it.State.Due():
+			it.State, it.Note = ItemHeld, "brought back by a repair; it may have been sent: retry it if not"
+		default:
+			continue
+		}
+		if err := r.set(bItems, []byte(key), it, f.from); err != nil {
+			return err
+		}
+	}
+	return nil
+}

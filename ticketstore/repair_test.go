@@ -1,0 +1,216 @@
+package ticketstore_test
+
+import (
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"mxdesk/ticketstore"
+	"mxdesk/ticketstore/storetest"
+)
+
+// repaired repairs the store in a folder and opens it.
+func repaired(t *testing.T, dir, backup string) (*ticketstore.DB, ticketstore.RepairReport) {
+	t.Helper()
+	r, err := ticketstore.Repair(t.Context(), dir, ticketstore.RepairOptions{Backup: backup})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
+	if err != nil {
+		t.Fatalf("after a repair: %v (%+v)", err, r)
+	}
+	report, err := db.Check(t.Context())
+	if err != nil || len(report.Problems) > 0 {
+		t.Errorf("after a repair (%+v): %q, %v", r, report.Problems, err)
+	}
+	return db, r
+}
+
+// differing names the values of want that are otherwise in got.
+func differing(got, want map[string]string) (names []string) {
+	for name, v := range want {
+		if got[name] != v {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestRepairOfBitRot damages a random place of a store, with a backup of some
+// time before and without one. Afterwards the store is sound; what differs from
+// before is little, and the repair has said that there is something.
+func TestRepairOfBitRot(t *testing.T) {
+	dir, backup := t.TempDir(), t.TempDir()
+	db := filled(t, dir, 40)
+	if _, err := db.Backup(t.Context(), backup, nil); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Fill(t, db, 20)
+	good, _ := storetest.Dump(t, db)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rnd := rand.New(rand.NewPCG(2, 0))
+	n, changed := rounds(t, "MXDESK_ROT_ROUNDS", 100)/2, map[string]int{}
+	for range n {
+		for name, from := range map[string]string{"with a backup": backup, "without one": ""} {
+			bad := t.TempDir()
+			copyTree(t, dir, bad)
+			what := damage(t, bad, rnd)
+			db, r := repaired(t, bad, from)
+			got, _ := storetest.Dump(t, db)
+			diff := differing(got, good)
+			if len(diff) > 0 && len(r.Lost)+len(r.Notes) == 0 {
+				t.Errorf("%s, %s: %v differ, and the repair says nothing", what, name, diff)
+			}
+			diff = slices.DeleteFunc(diff, func(name string) bool {
+				return strings.HasPrefix(name, "item ") && strings.Contains(got[name], `"held"`)
+			})
+			if len(diff) > len(good)/4 {
+				t.Errorf("%s, %s: %d of %d values differ: %v; %+v", what, name, len(diff), len(good), diff, r)
+			}
+			changed[name] += len(diff)
+			if id, err := put(t.Context(), db, "after"); err != nil || id != 61 {
+				t.Errorf("%s, %s: next is ticket %s, %v", what, name, id, err)
+			}
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	t.Logf("%d places: of %d values each, %d in all differ where there was a backup, %d without one", n, len(good), changed["with a backup"], changed["without one"])
+	if changed["with a backup"] >= changed["without one"] {
+		t.Error("the backup was of no use")
+	}
+}
+
+// Without a database everything that came in is there again, from its raw mail.
+func TestRepairFromSegments(t *testing.T) {
+	dir := t.TempDir()
+	db := filled(t, dir, 10)
+	good, _ := storetest.Dump(t, db)
+	if err := errors.Join(db.Close(), os.Remove(filepath.Join(dir, "desk.db"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ticketstore.Open(dir, ticketstore.Options{}); !errors.Is(err, ticketstore.ErrDamaged) {
+		t.Errorf("an empty database took the place of a lost one: %v", err)
+	}
+	reread := func(a *ticketstore.Action, c ticketstore.Content) {
+		raw := make([]byte, c.Size())
+		if _, err := c.ReadAt(raw, 0); err != nil {
+			t.Error(err)
+		}
+		head, text, _ := strings.Cut(string(raw), "\r\n\r\n")
+		_, a.Subject, _ = strings.Cut(head, "Subject: ")
+		a.Text = strings.TrimSpace(text)
+	}
+	r, err := ticketstore.Repair(t.Context(), dir, ticketstore.RepairOptions{Read: reread})
+	if err != nil || r.Recovered["segments"] == 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	got, _ := storetest.Dump(t, storetest.Open(t, dir))
+	for name, v := range good {
+		if strings.HasPrefix(name, "record ") && got[name] != v && len(got[name]) > 0 {
+			t.Errorf("%s is %s, was %s", name, got[name], v)
+		}
+	}
+	for _, want := range []string{"ticket 10", "action 1", "held 1"} {
+		if want != "held 1" && got[want] == "" { // the held mail's record says nothing of it here
+			t.Errorf("there is no %s", want)
+		}
+	}
+	if !strings.Contains(got["action 7"], "The text of case 7.") || !strings.Contains(got["ticket 7"], `"subject":"case 7"`) {
+		t.Errorf("ticket 7 is %s, %s", got["ticket 7"], got["action 7"])
+	}
+}
+
+// A segment that is lost comes back from the backup, or is given up with words.
+func TestRepairOfLostSegment(t *testing.T) {
+	dir, backup := t.TempDir(), t.TempDir()
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1, SegmentSize: 2000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Fill(t, db, 20)
+	good, _ := storetest.Dump(t, db)
+	if _, err := db.Backup(t.Context(), backup, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(db.Close(), os.Remove(filepath.Join(dir, "segments", "000002.seg"))); err != nil {
+		t.Fatal(err)
+	}
+	other := t.TempDir()
+	copyTree(t, dir, other)
+	db, r := repaired(t, dir, backup)
+	defer db.Close()
+	if got, failed := storetest.Dump(t, db); !maps.Equal(got, good) || failed > 0 || len(r.Lost) > 0 {
+		t.Errorf("with a backup %v differ; %+v", differing(got, good), r)
+	}
+	db, r = repaired(t, other, "")
+	defer db.Close()
+	got, _ := storetest.Dump(t, db)
+	diff := differing(got, good)
+	if len(r.Lost) == 0 || len(diff) == 0 {
+		t.Errorf("a segment was lost: %v differ, %+v", diff, r)
+	}
+	for _, name := range diff {
+		if !strings.HasPrefix(name, "record ") && !strings.HasPrefix(name, "item ") {
+			t.Errorf("%s is %s, was %s", name, got[name], good[name])
+		}
+	}
+}
+
+// What was erased does not come back with a repair.
+func TestRepairKeepsErased(t *testing.T) {
+	dir, backup := t.TempDir(), t.TempDir()
+	db := filled(t, dir, 5)
+	if _, err := db.Backup(t.Context(), backup, nil); err != nil {
+		t.Fatal(err)
+	}
+	err := db.Update(t.Context(), func(v ticketstore.View) (ticketstore.Change, error) {
+		tk, err := v.Ticket(2)
+		tk.Version++
+		tk.LastSeq++
+		return ticketstore.Change{
+			Erase: []ticketstore.TicketID{2}, Tickets: []ticketstore.Ticket{tk},
+			Actions: []ticketstore.Action{{Ticket: 2, Seq: 2, Outcome: ticketstore.OutcomeErased}},
+		}, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ticketstore.DropEntry(t, dir, 2)
+	db, r := repaired(t, dir, backup)
+	defer db.Close()
+	err = db.View(t.Context(), func(v ticketstore.View) error {
+		a, err := v.Action(2, 1)
+		if a.Text != "" || r.Recovered["the backup"]+r.Recovered["loose pages"] == 0 {
+			t.Errorf("%+v, %+v", a, r)
+		}
+		if _, err := v.Content(a.Record); !errors.Is(err, ticketstore.ErrGone) {
+			t.Errorf("the raw mail: %v", err)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRepairNeedsTheStoreForItself(t *testing.T) {
+	dir := t.TempDir()
+	filled(t, dir, 1)
+	if _, err := ticketstore.Repair(t.Context(), dir, ticketstore.RepairOptions{}); !errors.Is(err, ticketstore.ErrLocked) {
+		t.Errorf("repaired: %v", err)
+	}
+}

@@ -1,0 +1,305 @@
+package ticketstore
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+)
+
+// source says where a repair has an entry from.
+type source string
+
+const (
+	fromStore    source = "store"       // it stood where it belongs
+	fromPages    source = "loose pages" // of the damaged file, that nothing leads to any more
+	fromBackup   source = "the backup"
+	fromSegments source = "segments"       // made again of a raw mail
+	fromOthers   source = "what is around" // made to stand for what is lost
+)
+
+// found is an entry whose seal is right.
+type found struct {
+	value []byte
+	from  source
+}
+
+// salvage is everything whole that was found, by path of its table and key.
+// Values lie in the mapped files until it is closed.
+type salvage struct {
+	tables    map[string]map[string]found
+	sequences map[string]uint64
+	sums      map[string]sum // those that the tables had to come to
+	damaged   map[string]bool
+	rolled    bool // a meta page is damaged: the newest transaction may be missing
+	images    []*image
+}
+
+func newSalvage() *salvage {
+	return &salvage{
+		tables: map[string]map[string]found{}, sequences: map[string]uint64{},
+		sums: map[string]sum{}, damaged: map[string]bool{},
+	}
+}
+
+func (s *salvage) close() (err error) {
+	for _, im := range s.images {
+		err = errors.Join(err, im.close())
+	}
+	return err
+}
+
+func (s *salvage) add(path, key string, value []byte, from source) bool {
+	t := s.tables[path]
+	if t == nil {
+		t = map[string]found{}
+		s.tables[path] = t
+	}
+	if _, there := t[key]; there {
+		return false
+	}
+	t[key] = found{value, from}
+	return true
+}
+
+// table returns what is known of a table.
+func (s *salvage) table(name []byte) map[string]found { return s.tables[string(name)] }
+
+// store reads what is whole of the damaged database.
+func (s *salvage) store(path string, problem func(error)) error {
+	im, err := openImage(path)
+	if err != nil {
+		return err
+	}
+	s.images = append(s.images, im)
+	s.rolled = im.metas < 2
+	got := map[string]*sum{}
+	old := false
+	w := &walker{problem: problem, leaf: func(path [][]byte, key, sealed []byte) {
+		if len(path) == 0 || len(path) > 2 {
+			return
+		}
+		if string(path[0]) == string(bMeta) {
+			old = old || bytes.Equal(key, schemaKey) && !bytes.Equal(sealed, schemaValue(schema))
+			s.addSum(key, sealed)
+			return
+		}
+		value, err := unseal(string(path[0]), key, sealed)
+		if err != nil {
+			problem(err)
+			return
+		}
+		p := joined(path)
+		if got[p] == nil {
+			got[p] = &sum{}
+		}
+		got[p].add(sealed)
+		s.add(p, string(key), value, fromStore)
+	}, bucket: func(path [][]byte, sequence uint64) {
+		if len(path) <= 2 && len(path) > 0 {
+			s.sequences[joined(path)] = sequence
+		}
+	}}
+	im.walk(w)
+	if old {
+		return fmt.Errorf("%w: the database is of an older schema; only version %d can be repaired", ErrRefused, schema)
+	}
+	s.compare(got)
+	if len(s.damaged) > 0 || s.rolled {
+		w.guarded(func() { s.loosePages(im, w.seen) })
+	}
+	return nil
+}
+
+func (s *salvage) addSum(key, sealed []byte) {
+	path, ok := strings.CutPrefix(string(key), "sum ")
+	if !ok {
+		return
+	}
+	if v, err := decodeSum(unseal(string(bMeta), key, sealed)); err == nil {
+		s.sums[path] = v
+	}
+}
+
+// compare finds the tables that are not whole.
+func (s *salvage) compare(got map[string]*sum) {
+	paths := slices.Collect(maps.Keys(s.sums))
+	paths = slices.AppendSeq(paths, maps.Keys(got))
+	for _, p := range paths {
+		have := sum{Sequence: s.sequences[p]}
+		if g := got[p]; g != nil {
+			have.Entries, have.Seals = g.Entries, g.Seals
+		}
+		if want, ok := s.sums[p]; !ok || want != have {
+			name, _, _ := strings.Cut(p, "/")
+			s.damaged[name] = true
+		}
+	}
+	for _, name := range buckets { // one that is gone without a trace
+		if _, there := s.sequences[string(name)]; !there && !bytes.Equal(name, bMeta) {
+			s.damaged[string(name)] = true
+		}
+	}
+}
+
+// undivided are the tables whose entries on loose pages are of use: what is in
+// them is never removed, only replaced.
+var undivided = [][]byte{bTickets, bActions, bItems, bHeld, bRecords, bContacts}
+
+// loosePages looks on every page that the tree did not lead to for entries of
+// damaged tables. Their seals say what they are. Old versions are among them:
+// of a ticket or an outgoing mail the newest is taken.
+func (s *salvage) loosePages(im *image, seen map[uint64]bool) {
+	newest := map[string]uint64{}
+	for id := uint64(2); (id+1)*uint64(im.pageSize) <= uint64(len(im.data)); id++ {
+		p := im.data[id*uint64(im.pageSize):]
+		if seen[id] || order.Uint64(p) != id || order.Uint16(p[8:]) != pageIsLeaf {
+			continue
+		}
+		span := (uint64(order.Uint32(p[12:])) + 1) * uint64(im.pageSize)
+		p = p[:min(span, uint64(len(p)))]
+		for i := range int(order.Uint16(p[10:])) {
+			if pageHead+(i+1)*elementSize > len(p) {
+				break
+			}
+			if e, ok := readElement(p, i, pageIsLeaf); ok && !e.bucket {
+				s.loose(e, newest)
+			}
+		}
+	}
+}
+
+func (s *salvage) loose(e element, newest map[string]uint64) {
+	for _, name := range undivided {
+		if !s.damaged[string(name)] && !s.rolled {
+			continue
+		}
+		value, err := unseal(string(name), e.key, e.value)
+		if err != nil {
+			continue
+		}
+		key := string(e.key)
+		if have, there := s.table(name)[key]; there && have.from != fromPages {
+			return
+		}
+		v, entry := version(name, value), string(name)+key
+		if v < newest[entry] {
+			return
+		}
+		newest[entry] = v
+		delete(s.table(name), key)
+		s.add(string(name), key, value, fromPages)
+		return
+	}
+}
+
+// version orders the versions of an entry; those of most tables have but one.
+func version(name, value []byte) uint64 {
+	switch string(name) {
+	case string(bTickets):
+		t, _ := decode[Ticket](value, nil)
+		return t.Version
+	case string(bItems):
+		it, _ := decode[OutboxItem](value, nil)
+		v := uint64(2 * len(it.Attempts))
+		if !it.State.Due() {
+			v++
+		}
+		return v
+	}
+	return 0
+}
+
+// backup adds what the database of a backup has of damaged tables.
+func (s *salvage) backup(path string) error {
+	im, err := openImage(path)
+	if err != nil {
+		return fmt.Errorf("reading the backup: %w", err)
+	}
+	s.images = append(s.images, im)
+	im.walk(&walker{problem: func(error) {}, leaf: func(path [][]byte, key, sealed []byte) {
+		if len(path) == 0 || len(path) > 2 || !s.damaged[string(path[0])] || bytes.Equal(path[0], bMeta) {
+			return
+		}
+		if value, err := unseal(string(path[0]), key, sealed); err == nil {
+			s.add(joined(path), string(key), value, fromBackup)
+		}
+	}})
+	return nil
+}
+
+// raw is a whole record in a segment, of the store or of a backup.
+type raw struct {
+	file *os.File
+	place
+	id   RecordID
+	kind RecordKind
+	meta []byte
+}
+
+// scanSegments calls fn for every whole record in the segments of a folder.
+// Behind a damaged one it looks for the next that begins.
+func scanSegments(dir string, fn func(raw)) (files []*os.File, err error) {
+	nums, err := segmentNumbers(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range nums {
+		f, err := os.Open(segmentPath(dir, n))
+		if err != nil {
+			return files, err
+		}
+		files = append(files, f)
+		if err := scanSegment(f, n, fn); err != nil {
+			return files, err
+		}
+	}
+	return files, nil
+}
+
+func scanSegment(f *os.File, n uint32, fn func(raw)) error {
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	for off := int64(0); off < st.Size(); {
+		h, meta, err := readHead(f, off, st.Size())
+		if err != nil {
+			if off, err = nextMagic(f, off+1, st.Size()); err != nil {
+				return err
+			}
+			continue
+		}
+		p := place{segment: n, offset: off, meta: h.meta, body: h.body, sum: h.sum}
+		if crc, err := bodyCRC(io.NewSectionReader(f, p.bodyOffset(), p.body)); err == nil && crc == h.bodyCRC {
+			fn(raw{f, p, h.id, h.kind, meta})
+		}
+		off = p.end()
+	}
+	return nil
+}
+
+// nextMagic finds where the next record may begin; size when none does.
+func nextMagic(f io.ReaderAt, from, size int64) (int64, error) {
+	buf := make([]byte, 256<<10)
+	for off := from; off < size; off += int64(len(buf) - len(segmentMagic)) {
+		n, err := f.ReadAt(buf, off)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return 0, err
+		}
+		if i := bytes.Index(buf[:n], []byte(segmentMagic)); i >= 0 {
+			return off + int64(i), nil
+		}
+	}
+	return size, nil
+}
+
+// mailMeta reads what a raw mail's record says of it.
+func (r *raw) mailMeta() (m MailMeta, ok bool) {
+	return m, r.kind == RecordMail && json.Unmarshal(r.meta, &m) == nil
+}
