@@ -186,6 +186,9 @@ func (e *env) explain(in *api.Inspection) {
 	for _, k := range v.DKIM {
 		p("DKIM", "%s %s %s %s", k.Result, k.Domain, k.Selector, k.Reason)
 	}
+	if len(v.DKIM) == 0 {
+		p("DKIM", "none: the mail is not signed")
+	}
 	p("DMARC", "%s %s %s", v.DMARC.Result, v.DMARC.Domain, v.DMARC.Reason)
 	p("ARC", "%s %s", v.ARC.Result, v.ARC.Reason)
 	p("Auth", "%s: %s", v.Auth, v.Reason)

@@ -317,3 +317,47 @@ func TestConcurrentChecks(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// What an administrator reads when a mail is not what its sender hoped.
+func TestReasonsSayWhatIsMissing(t *testing.T) {
+	zone := dnstest.Zone{
+		"other.example":              {TXT: []string{"v=spf1 ip4:" + goodIP + " -all"}},
+		"b.example.com":              {TXT: []string{"v=spf1 ip4:" + goodIP + " -all"}},
+		"_dmarc.example.com":         {TXT: []string{"v=DMARC1; p=reject; aspf=s"}},
+		"s._domainkey.other.example": {TXT: []string{edRecord("")}},
+		"s._domainkey.example.com":   {TXT: []string{edRecord("t=y; ")}},
+	}
+	joe := simple("joe@example.com")
+	for _, tt := range []struct{ name, raw, from, verdict, spf string }{
+		{
+			"SPF of a stranger", joe, "x@other.example",
+			"neither SPF (pass, but for other.example) nor DKIM (no signature) passed for the From domain example.com; the DMARC record of example.com asks for reject",
+			"the SPF record of other.example permits 192.0.2.1 (matched ip), but other.example does not speak for the From domain example.com",
+		},
+		{
+			"strict SPF", joe, "x@b.example.com",
+			"neither SPF (pass, but for b.example.com) nor DKIM (no signature) passed for the From domain example.com; the DMARC record of example.com asks for reject",
+			"the SPF record of b.example.com permits 192.0.2.1 (matched ip), but the DMARC record of example.com wants the From domain example.com itself",
+		},
+		{
+			"a stranger's signature", sign(t, joe, "other.example"), "x@none.example",
+			"neither SPF (none) nor DKIM (pass, but for other.example) passed for the From domain example.com; the DMARC record of example.com asks for reject",
+			"none.example publishes no SPF record",
+		},
+		{
+			"a key in test mode", sign(t, joe, "example.com"), "x@none.example",
+			"neither SPF (none) nor DKIM (pass, but with a key in test mode) passed for the From domain example.com; the DMARC record of example.com asks for reject",
+			"none.example publishes no SPF record",
+		},
+		{
+			"a broken signature, no policy", strings.Replace(sign(t, simple("joe@other.example"), "other.example"), "burns", "smokes", 1), "x@none.example",
+			"neither SPF (none) nor DKIM (fail) passed for the From domain other.example; there is no DMARC policy",
+			"none.example publishes no SPF record",
+		},
+	} {
+		v := check(t, zone, input(tt.raw, goodIP, "h", tt.from))
+		if v.Reason != tt.verdict || v.SPF.Reason != tt.spf {
+			t.Errorf("%s:\n%s\n%s", tt.name, v.Reason, v.SPF.Reason)
+		}
+	}
+}

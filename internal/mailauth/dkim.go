@@ -268,7 +268,7 @@ func (s *signature) verify(ctx context.Context, v *view) {
 	case !bytes.Equal(body, s.octets("bh")):
 		s.refuse(resultFail, "the body hash did not verify: the body was changed after it was signed")
 	case !s.key.verifies(v.headerHash(s), s.octets("b")):
-		s.refuse(resultFail, "the signature did not verify: the header was changed after it was signed, or the key is another")
+		s.refuse(resultFail, "the signature did not verify: the header was changed after it was signed, or it was signed with another key")
 	default:
 		s.refuse(resultPass, "the signature of "+string(s.domain)+" is good")
 	}

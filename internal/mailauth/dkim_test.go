@@ -60,7 +60,7 @@ func TestSignatures(t *testing.T) {
 		{"a field that nobody signed", "Reply-To: x@evil.example\r\n" + good, edRecord(""), "pass", true, ""},
 		{"no key", good, "", "permerror", false, "there is no key at s._domainkey.example.com"},
 		{"revoked key", good, "v=DKIM1; k=ed25519; p=", "permerror", false, "revoked"},
-		{"key of another kind", good, strongRecord, "permerror", false, "key algorithm"},
+		{"key of another kind", good, strongRecord, "permerror", false, "another algorithm"},
 		{"key for another service", good, edRecord("s=tlsrpt; "), "permerror", false, "another service"},
 		{"key for another hash", good, edRecord("h=sha1; "), "permerror", false, "hash"},
 		{"key is junk", good, "hello", "permerror", false, ""},

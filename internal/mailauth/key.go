@@ -26,7 +26,7 @@ var (
 	errKeyRevoked   = errors.New("was revoked")
 	errKeyHash      = errors.New("is not for the hash algorithm sha256")
 	errKeyService   = errors.New("is not for mail: it is for another service (s=)")
-	errKeyAlgorithm = errors.New("is of another key algorithm than the signature")
+	errKeyAlgorithm = errors.New("is for another algorithm than the signature's")
 	errKeyData      = errors.New("cannot be read")
 	errKeySize      = fmt.Errorf("does not have %d to %d bits", minKeyBits, maxKeyBits)
 )

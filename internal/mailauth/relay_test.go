@@ -130,7 +130,7 @@ func TestResultsOfARelayAreBelieved(t *testing.T) {
 		{"no From domain", says + "dmarc=pass\r\n" + fromBad + joe, relayIP, relayIP, "fail", ""},
 		{"a subdomain", says + "dmarc=pass header.from=a.example.com\r\n" + fromBad + joe, relayIP, relayIP, "fail", ""},
 		{"a result that is not pass", says + "dmarc=bestguesspass header.from=example.com\r\n" + fromBad + joe, relayIP, relayIP, "fail", ""},
-		{"dmarc said in two ways", says + "dmarc=pass header.from=example.com; dmarc=fail header.from=example.com\r\n" + fromBad + joe, relayIP, relayIP, "fail", "neither SPF nor DKIM"},
+		{"dmarc said in two ways", says + "dmarc=pass header.from=example.com; dmarc=fail header.from=example.com\r\n" + fromBad + joe, relayIP, relayIP, "fail", "neither SPF (fail) nor DKIM (no signature) passed"},
 		{"spf said in two ways", says + "spf=pass smtp.mailfrom=example.com; spf=fail smtp.mailfrom=example.com\r\n" + fromBad + joe, relayIP, relayIP, "fail", ""},
 		{"spf of a stranger", says + "spf=pass smtp.mailfrom=evil.example\r\n" + fromBad + joe, relayIP, relayIP, "fail", ""},
 		{"spf of a quoted address", says + "spf=pass smtp.mailfrom=\"x@example.com\"@evil.example\r\n" + fromBad + joe, relayIP, relayIP, "fail", ""},

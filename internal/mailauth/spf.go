@@ -39,7 +39,7 @@ func checkSPF(ctx context.Context, d dns, in Input) spfOutcome {
 	out := spfOutcome{result: resultNone, domain: spfDomain(in)}
 	switch {
 	case !in.ClientIP.IsValid():
-		out.reason = "the mail came by no connection, so there is no client address to check"
+		out.reason = "the address of the client is not known, so it cannot be checked"
 		return out
 	case out.domain == "" || out.domain.IsLiteral() || !strings.Contains(string(out.domain), "."):
 		// RFC 7208 §4.3: not a domain name of several labels, no check.

@@ -133,8 +133,12 @@ func (t *testimony) addDKIM(one methodResult, by string, author address.Domain) 
 	if one.result != resultPass || !ok || !mayAlign(author, d) || len(t.dkim) == maxSignatures {
 		return
 	}
+	selector := one.properties["header.s"]
+	if !validSelector(selector) {
+		selector = ""
+	}
 	t.dkim = append(t.dkim, dkimOutcome{
-		result: resultPass, domain: d, selector: one.properties["header.s"], byIdentity: byIdentity, by: by,
+		result: resultPass, domain: d, selector: selector, byIdentity: byIdentity, by: by,
 		reason: "the signature of " + string(d) + " is good" + accordingTo(by),
 	})
 }

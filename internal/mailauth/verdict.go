@@ -19,6 +19,7 @@ func (e *evaluation) align(ctx context.Context) {
 		switch {
 		case o.counts() && !(strict && o.byIdentity):
 			o.aligned = e.speaks(ctx, o.domain, strict)
+			o.reason += e.unrelated(o.aligned, o.domain, strict)
 		case o.result == resultTempError && e.couldSpeak(o.domain, strict):
 			e.blame("DKIM: " + o.reason)
 		}
@@ -27,6 +28,7 @@ func (e *evaluation) align(ctx context.Context) {
 	switch e.spf.result {
 	case resultPass:
 		e.spf.aligned = e.speaks(ctx, e.spf.domain, strict)
+		e.spf.reason += e.unrelated(e.spf.aligned, e.spf.domain, strict)
 	case resultTempError:
 		// Without a record even an SPF failure of another domain would count.
 		if p.record == nil || e.couldSpeak(e.spf.domain, strict) {
@@ -44,6 +46,17 @@ func (e *evaluation) speaks(ctx context.Context, id address.Domain, strict bool)
 		e.blame("DMARC: " + dnsTrouble(err))
 	}
 	return ok
+}
+
+// unrelated says why a pass does not help the author.
+func (e *evaluation) unrelated(aligned bool, id address.Domain, strict bool) string {
+	switch {
+	case aligned || e.author == "":
+		return ""
+	case strict && mayAlign(e.author, id):
+		return fmt.Sprintf(", but the DMARC record of %s wants the From domain %s itself", e.policy.at, e.author)
+	}
+	return fmt.Sprintf(", but %s does not speak for the From domain %s", id, e.author)
 }
 
 func (e *evaluation) couldSpeak(id address.Domain, strict bool) bool {
@@ -92,16 +105,38 @@ func (e *evaluation) dmarc() ticketstore.DMARCResult {
 	case p.record == nil:
 		return d
 	}
-	switch {
-	case e.speakers() != "":
+	switch by := e.speakers(); {
+	case by != "":
 		d.Result = resultPass
+		d.Reason = by + "; " + d.Reason
 	case e.trouble != "":
 		d.Result = resultTempError
 		d.Reason += "; " + e.trouble
 	default:
 		d.Result = resultFail
+		d.Reason = e.failure() + "; " + d.Reason
 	}
 	return d
+}
+
+// failure says why neither check speaks for the author.
+func (e *evaluation) failure() string {
+	spf, dkim := e.spf.result, "no signature"
+	if spf == resultPass {
+		spf = "pass, but for " + string(e.spf.domain)
+	}
+	for i := range e.dkim {
+		switch o := &e.dkim[i]; {
+		case o.counts():
+			dkim = "pass, but for " + string(o.domain)
+		case i > 0: // the first one stands for all
+		case o.testing:
+			dkim = "pass, but with a key in test mode"
+		default:
+			dkim = o.result
+		}
+	}
+	return fmt.Sprintf("neither SPF (%s) nor DKIM (%s) passed for the From domain %s", spf, dkim, e.author)
 }
 
 // auth sums everything up.
@@ -121,11 +156,11 @@ func (e *evaluation) auth() (ticketstore.Auth, string) {
 	case e.trouble != "":
 		return ticketstore.AuthTempError, e.trouble
 	case e.policy.record != nil:
-		return ticketstore.AuthFail, fmt.Sprintf("neither SPF nor DKIM passed for the From domain %s; %s", e.author, e.policy.reason)
+		return ticketstore.AuthFail, e.failure() + "; " + e.policy.reason
 	case e.spf.result == resultFail:
-		return ticketstore.AuthFail, e.spf.reason + ", and there is no DMARC policy"
+		return ticketstore.AuthFail, e.spf.reason + "; there is no DMARC policy"
 	}
-	return ticketstore.AuthNone, fmt.Sprintf("neither SPF nor DKIM passed for the From domain %s, which publishes no DMARC policy", e.author)
+	return ticketstore.AuthNone, e.failure() + "; there is no DMARC policy"
 }
 
 // speakers names what passed for the author's domain, or is "".
