@@ -148,3 +148,31 @@ func TestImplicitTLSNeedsACertificate(t *testing.T) {
 		t.Error("the listener is open")
 	}
 }
+
+// TestStartTLSIsOfferedWhenThereIsACertificate: one that comes while a client is
+// connected is offered at its next EHLO.
+func TestStartTLSIsOfferedWhenThereIsACertificate(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.TLS = testTLS(t)
+	there := false
+	cfg.OfferTLS = func() bool { return there }
+	synctest.Test(t, func(t *testing.T) {
+		d := openDoor(t, cfg)
+		defer d.shut()
+		c := d.dial()
+		defer c.close()
+		c.replies()
+		for _, there = range []bool{false, true, false} {
+			c.send("EHLO client.example\r\n")
+			if l := strings.Join(c.replies(), "\n"); strings.Contains(l, "250-STARTTLS") != there || !strings.Contains(l, "250-PIPELINING") {
+				t.Errorf("there is a certificate: %v, offered:\n%s", there, l)
+			}
+			if there {
+				continue
+			}
+			if got := c.cmd("STARTTLS"); !strings.HasPrefix(got, "502 ") {
+				t.Errorf("STARTTLS without a certificate: %s", got)
+			}
+		}
+	})
+}

@@ -124,6 +124,11 @@ func (s *Server) accepting() bool {
 	return !s.stopping
 }
 
+// offersTLS reports whether STARTTLS is offered now.
+func (s *Server) offersTLS() bool {
+	return s.cfg.TLS != nil && (s.cfg.OfferTLS == nil || s.cfg.OfferTLS())
+}
+
 // admit starts a connection, or turns it away with a word.
 func (s *Server) admit(raw net.Conn) {
 	c := newConn(s, raw, clientIP(raw))

@@ -55,6 +55,9 @@ type Config struct {
 	// TLS holds the certificate for STARTTLS and ServeTLS; nil offers neither.
 	// Versions below TLS 1.2 are never spoken.
 	TLS *tls.Config
+	// OfferTLS reports whether STARTTLS is offered now, for a certificate that may
+	// come later; nil means always, with TLS.
+	OfferTLS func() bool
 	// MaxRecipients is how many recipients one mail may have: 100, and never
 	// less (RFC 5321 §4.5.3.1.8).
 	MaxRecipients int

@@ -192,7 +192,7 @@ func (st *stage) endChunk() {
 // dialogue sums up the phase for the gate.
 func (st *stage) dialogue() dialogue {
 	d := dialogue{
-		greeted: st.session != nil, tls: st.tls != "", canTLS: st.srv.cfg.TLS != nil,
+		greeted: st.session != nil, tls: st.tls != "", canTLS: st.srv.offersTLS(),
 		hostname: st.srv.cfg.Hostname, limit: st.srv.cfg.MaxMessage,
 	}
 	if st.session != nil {
@@ -311,6 +311,9 @@ func (st *stage) inOurWords(reply []byte) []byte {
 	switch {
 	case bytes.HasPrefix(reply, []byte("250-Hello ")):
 		_, rest, _ := bytes.Cut(reply, []byte("\r\n"))
+		if !st.srv.offersTLS() {
+			rest = bytes.Replace(rest, []byte("250-STARTTLS\r\n"), nil, 1)
+		}
 		rest = bytes.Replace(rest, []byte("250-SIZE\r\n"), fmt.Appendf(nil, "250-SIZE %d\r\n", st.srv.cfg.MaxMessage), 1)
 		return append([]byte("250-"+st.srv.cfg.Hostname+" at your service\r\n"), rest...)
 	case bytes.HasPrefix(reply, []byte("250 2.0.0 Hello ")):
