@@ -158,6 +158,14 @@ func (p *process) terminate(t *testing.T) {
 	}
 }
 
+// hangup asks the process to read its configuration again.
+func (p *process) hangup(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // stop ends the process as an operator does, and wants it to say that all went
 // well.
 func (p *process) stop(t *testing.T) {

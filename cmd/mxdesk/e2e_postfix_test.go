@@ -162,13 +162,20 @@ func unusedPort(t *testing.T) int {
 // itself.
 func writeCertificate(t *testing.T, dir, host string, ip net.IP) {
 	t.Helper()
+	writeAged(t, dir, host, ip, time.Hour)
+}
+
+// writeAged is writeCertificate for one that was made some time ago. It ends in a
+// day.
+func writeAged(t *testing.T, dir, host string, ip net.IP, age time.Duration) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}, IPAddresses: []net.IP{ip},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		NotBefore: time.Now().Add(-age), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -28,9 +27,7 @@ func TestReload(t *testing.T) {
 	seen := map[string]int{}
 	for _, step := range steps {
 		write(t, desk.config, step.config)
-		if err := server.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
+		server.hangup(t)
 		seen[step.event]++
 		eventually(t, step.name+" is in the log", func() bool {
 			select {

@@ -5,7 +5,6 @@ package app
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -41,7 +40,7 @@ type App struct {
 	store   *ticketstore.DB
 	keys    *token.Keyring
 	door    smtpd.Config
-	cert    *certificate // nil without TLS
+	cert    certificates // nil without TLS
 	current atomic.Pointer[works]
 	failed  chan error
 }
@@ -92,16 +91,14 @@ func (a *App) build() (err error) {
 	if a.keys, err = a.loadKeys(); err != nil {
 		return err
 	}
-	if a.cfg.TLS.CertFile != "" {
-		if a.cert, err = loadCertificate(a.cfg.TLS, a.log); err != nil {
-			return fmt.Errorf("loading the certificate: %w", err)
-		}
+	if a.cert, err = findCertificates(a.cfg, a.log); err != nil {
+		return err
 	}
 	if a.door, err = door(a.cfg, a.log); err != nil {
 		return err
 	}
 	if a.cert != nil {
-		a.door.TLS = a.cert.config()
+		a.door.TLS, a.door.OfferTLS = tlsConfig(a.cert), a.cert.there
 	}
 	w, err := a.works(a.cfg)
 	if err != nil {
@@ -239,15 +236,8 @@ func route(cfg *config.Config) (outbox.Route, error) {
 			return strings.TrimRight(string(b), "\r\n"), err
 		}
 	}
-	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading the smarthost's authorities: %w", err)
-		}
-		s.RootCAs = x509.NewCertPool()
-		if !s.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate", o.CAFile)
-		}
+	if s.RootCAs, err = o.Authorities(); err != nil {
+		return nil, fmt.Errorf("the smarthost's authorities in %s: %w", o.CAFile, err)
 	}
 	return s, nil
 }

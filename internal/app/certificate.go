@@ -1,7 +1,9 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -10,6 +12,39 @@ import (
 
 	"mxdesk/internal/config"
 )
+
+// certificates is where the certificate of the door comes from. Its methods but
+// run may be called at any time, from any goroutine.
+type certificates interface {
+	// get implements tls.Config.GetCertificate.
+	get(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// there reports whether get has one to show.
+	there() bool
+	// lookNow looks for a new one at once.
+	lookNow()
+	// run does what there is to do in the background, until ctx ends.
+	run(ctx context.Context) error
+}
+
+// findCertificates returns the source that is configured, nil for none.
+func findCertificates(cfg *config.Config, log zerolog.Logger) (certificates, error) {
+	switch {
+	case cfg.TLS.ACME:
+		return newIssued(cfg, log), nil
+	case cfg.TLS.CertFile != "":
+		c, err := loadCertificate(cfg.TLS, log)
+		if err != nil {
+			return nil, fmt.Errorf("loading the certificate: %w", err)
+		}
+		return c, nil
+	}
+	return nil, nil
+}
+
+// tlsConfig is how TLS is spoken with certificates of this source.
+func tlsConfig(c certificates) *tls.Config {
+	return &tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS12}
+}
 
 // certificateAge is how long a certificate is shown before its files are looked
 // at again.
@@ -37,11 +72,6 @@ func loadCertificate(files config.TLS, log zerolog.Logger) (*certificate, error)
 	return c, c.read()
 }
 
-// config is how TLS is spoken with this certificate.
-func (c *certificate) config() *tls.Config {
-	return &tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS12}
-}
-
 // get implements tls.Config.GetCertificate. A handshake never fails for files
 // that broke after the start: a renewal that went wrong must not cost mail.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -53,6 +83,12 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	return c.pair, nil
 }
+
+// there is true: without a pair there is no certificate.
+func (c *certificate) there() bool { return true }
+
+// run has nothing to do: the files are looked at on handshakes.
+func (c *certificate) run(context.Context) error { return nil }
 
 // lookNow looks at the files at once.
 func (c *certificate) lookNow() {

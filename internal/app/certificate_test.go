@@ -90,7 +90,7 @@ func (r *renewal) shown() string {
 	done := make(chan error, 1)
 	go func() {
 		defer far.Close()
-		done <- tls.Server(far, r.config()).Handshake()
+		done <- tls.Server(far, tlsConfig(r.certificate)).Handshake()
 	}()
 	c := tls.Client(near, &tls.Config{InsecureSkipVerify: true})
 	err := c.Handshake()

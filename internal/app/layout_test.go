@@ -19,7 +19,7 @@ import (
 // A new edge is a decision; it belongs into the architecture first.
 var allowed = map[string][]string{
 	"cmd/mxdesk":       {"internal/address", "internal/api", "internal/app", "internal/config", "internal/systemd", "internal/tag", "templates", "ticketstore"},
-	"internal/app":     {"internal/address", "internal/api", "internal/config", "internal/desk", "internal/mailauth", "internal/message", "internal/outbox", "internal/remote", "internal/router", "internal/systemd", "internal/token", "smtpd", "templates", "ticketstore"},
+	"internal/app":     {"internal/address", "internal/api", "internal/config", "internal/desk", "internal/issuer", "internal/mailauth", "internal/message", "internal/outbox", "internal/remote", "internal/router", "internal/systemd", "internal/token", "smtpd", "templates", "ticketstore"},
 	"internal/api":     {"internal/address", "internal/desk", "internal/message", "internal/router", "templates", "ticketstore"},
 	"smtpd":            {"internal/address", "internal/desk", "internal/mailauth", "internal/message", "ticketstore"},
 	"internal/desk":    {"internal/address", "internal/message", "internal/router", "internal/tag", "internal/token", "templates", "ticketstore"},
@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"internal/message": {"internal/address"},
 	"internal/address": {},
 	"internal/tag":     {},
+	"internal/issuer":  {},
 	"internal/systemd": {},
 	"templates":        {},
 	"ticketstore":      {"internal/address"},
@@ -46,6 +47,7 @@ var owners = map[string][]string{
 	"github.com/emersion/go-smtp":        {"smtpd"},
 	"go.etcd.io/bbolt":                   {"ticketstore"},
 	"github.com/emersion/go-msgauth":     {"internal/mailauth"},
+	"golang.org/x/crypto/acme":           {"internal/issuer"},
 	"blitiri.com.ar/go/spf":              {"internal/mailauth"},
 	"github.com/alecthomas/kong":         {"cmd/mxdesk"},
 	"github.com/pelletier/go-toml":       {"internal/config"},

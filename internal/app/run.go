@@ -59,6 +59,9 @@ func (a *App) Run(ctx context.Context, o Options) error {
 		r.start("the SMTP listener", func() error { return r.serve(e) })
 	}
 	r.start("the control socket", func() error { return r.http.Serve(control) })
+	if a.cert != nil {
+		r.start("the certificate", func() error { return a.cert.run(r.sending) })
+	}
 	r.start("the outbox", func() error { return out.Run(r.sending) })
 	if o.Ready != nil {
 		o.Ready(entrances)

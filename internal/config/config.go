@@ -26,7 +26,7 @@ type Config struct {
 
 	SMTP     SMTP               `toml:"smtp" doc:"The door: where mail comes in."`
 	Limits   Limits             `toml:"limits" doc:"Bounds for what a stranger can cost."`
-	TLS      TLS                `toml:"tls" doc:"Certificate for STARTTLS and smtp.listen_tls. Both files or none; changed files are taken up within seconds, without a restart."`
+	TLS      TLS                `toml:"tls" doc:"Certificate for STARTTLS and smtp.listen_tls: from two files, which are taken up within seconds when they change, or from an authority by ACME (RFC 8555)."`
 	DNS      DNS                `toml:"dns" doc:"Name servers for SPF, DKIM, DMARC and MX."`
 	Outbound Outbound           `toml:"outbound" doc:"How mail leaves."`
 	Mailbox  map[string]Mailbox `toml:"mailbox" doc:"One table per mailbox. The key, of lower-case letters, digits, - and _, is permanent. At least one."`
@@ -66,7 +66,7 @@ func (c *Config) TagPairs() []tag.Pair {
 // SMTP configures the listeners.
 type SMTP struct {
 	Listen         []string `toml:"listen" default:"127.0.0.1:2525" doc:"Addresses to listen on."`
-	ListenTLS      []string `toml:"listen_tls" doc:"Addresses to listen on for clients that speak TLS from the first octet (port 465). Needs tls.cert_file."`
+	ListenTLS      []string `toml:"listen_tls" doc:"Addresses to listen on for clients that speak TLS from the first octet (port 465). Needs a certificate in [tls]."`
 	TrustLoopback  bool     `toml:"trust_loopback" default:"false" doc:"Count senders from loopback as authenticated. For trying out, and for relays on this machine that have checked the sender."`
 	MaxRecipients  int      `toml:"max_recipients" default:"100" min:"100" max:"10000" doc:"Recipients of one mail; at least 100 (RFC 5321 section 4.5.3.1.8)."`
 	MaxConnections int      `toml:"max_connections" default:"1000" min:"1" max:"100000" doc:"Connections at once, in all."`
@@ -89,11 +89,21 @@ type Limits struct {
 	AutoMailPerDay int      `toml:"automatic_mail_per_day" default:"20" min:"0" max:"10000" doc:"Automatic mails to one address in 24 hours."`
 }
 
-// TLS names the certificate.
+// TLS says where the certificate comes from: from files, by ACME, or there is
+// none.
 type TLS struct {
 	CertFile string `toml:"cert_file" doc:"PEM file with the certificate chain."`
 	KeyFile  string `toml:"key_file" doc:"PEM file with the private key; its mode must keep other users from reading it."`
+
+	ACME          bool   `toml:"acme" default:"false" doc:"Fetch and renew a certificate for hostname by ACME, instead of the two files. It means agreeing to the authority's terms of service. The authority must reach acme_listen as port 80 of hostname (HTTP-01; TLS-ALPN-01 needs port 443, which no mail server has). STARTTLS is offered as soon as there is a certificate; mail comes in before."`
+	ACMEDirectory string `toml:"acme_directory" default:"https://acme-v02.api.letsencrypt.org/directory" doc:"The authority's directory, an https URL."`
+	ACMEEmail     string `toml:"acme_email" doc:"Address for the authority's warnings."`
+	ACMEListen    string `toml:"acme_listen" default:":80" doc:"Where the authority's challenges are answered; open only while a certificate is asked for."`
+	ACMECAFile    string `toml:"acme_ca_file" doc:"PEM file with the authorities that may vouch for acme_directory, for one of your own. Default: the machine's."`
 }
+
+// Used reports whether there is to be a certificate.
+func (t TLS) Used() bool { return t.ACME || t.CertFile != "" }
 
 // DNS configures name resolution.
 type DNS struct {

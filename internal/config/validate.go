@@ -1,9 +1,6 @@
 package config
 
 import (
-	"bytes"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io/fs"
 	"net"
@@ -11,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"mxdesk/internal/address"
 )
@@ -23,6 +19,7 @@ func (c *Config) complete(p *problems) {
 	c.completeNames(p)
 	c.checkListen(p)
 	c.TLS.check(p)
+	c.checkACME(p)
 	c.checkServers(p)
 	c.checkOutbound(p)
 	c.completeMailboxes(p)
@@ -61,8 +58,11 @@ func (c *Config) checkListen(p *problems) {
 	seen := map[string]bool{}
 	checkAddresses(p, "smtp.listen", c.SMTP.Listen, seen)
 	checkAddresses(p, "smtp.listen_tls", c.SMTP.ListenTLS, seen)
-	if len(c.SMTP.ListenTLS) > 0 && c.TLS.CertFile == "" {
-		p.add("smtp.listen_tls", "needs a certificate: set tls.cert_file and tls.key_file")
+	if c.TLS.ACME {
+		checkAddress(p, "tls.acme_listen", c.TLS.ACMEListen, seen)
+	}
+	if len(c.SMTP.ListenTLS) > 0 && !c.TLS.Used() {
+		p.add("smtp.listen_tls", "needs a certificate: set tls.cert_file and tls.key_file, or tls.acme")
 	}
 }
 
@@ -70,18 +70,21 @@ func (c *Config) checkListen(p *problems) {
 // kinds do.
 func checkAddresses(p *problems, key string, list []string, seen map[string]bool) {
 	for i, s := range list {
-		path := entry(key, i)
-		host, port, ok := splitHostPort(s)
-		switch {
-		case !ok:
-			p.add(path, "%q is not HOST:PORT, such as \"127.0.0.1:2525\" or \"[::]:25\"", clip(s))
-		case seen[s] && port != 0:
-			p.add(path, "%q stands here twice", s)
-		case host != "" && !isHost(host):
-			p.add(path, "%q is neither an IP address nor a host name", clip(host))
-		}
-		seen[s] = true
+		checkAddress(p, entry(key, i), s, seen)
 	}
+}
+
+func checkAddress(p *problems, path, s string, seen map[string]bool) {
+	host, port, ok := splitHostPort(s)
+	switch {
+	case !ok:
+		p.add(path, "%q is not HOST:PORT, such as \"127.0.0.1:2525\" or \"[::]:25\"", clip(s))
+	case seen[s] && port != 0:
+		p.add(path, "%q stands here twice", s)
+	case host != "" && !isHost(host):
+		p.add(path, "%q is neither an IP address nor a host name", clip(host))
+	}
+	seen[s] = true
 }
 
 // splitHostPort divides HOST:PORT; the host may be empty.
@@ -120,66 +123,6 @@ func (c *Config) checkServers(p *problems) {
 	}
 }
 
-// Load reads the pair anew, as strictly as a configuration that names it.
-func (t TLS) Load() (*tls.Certificate, error) {
-	p := &problems{file: "tls"}
-	pair := t.check(p)
-	if len(p.list) > 0 {
-		texts := make([]string, len(p.list))
-		for i, one := range p.list {
-			texts[i] = one.Key + ": " + one.Text
-		}
-		return nil, errors.New(strings.Join(texts, "; "))
-	}
-	if pair == nil {
-		return nil, errors.New("no certificate is configured")
-	}
-	return pair, nil
-}
-
-// check returns the pair when there is nothing wrong with it.
-func (t TLS) check(p *problems) *tls.Certificate {
-	cert, key := t.CertFile, t.KeyFile
-	switch {
-	case cert == "" && key == "":
-	case cert == "":
-		p.add("tls.cert_file", "missing: key_file needs it")
-	case key == "":
-		p.add("tls.key_file", "missing: cert_file needs it")
-	default:
-		certPEM, err1 := readSmall(cert)
-		if err1 != nil {
-			p.add("tls.cert_file", "%s", err1)
-		}
-		keyPEM, err2 := readSmall(key)
-		if err2 != nil {
-			p.add("tls.key_file", "%s", err2)
-		}
-		checkKeyMode(p, key, keyPEM)
-		if err1 != nil || err2 != nil {
-			return nil
-		}
-		pair, err := tls.X509KeyPair(certPEM, keyPEM)
-		if err == nil {
-			return &pair
-		}
-		p.add("tls.cert_file", "no usable pair with key_file: %s", err)
-	}
-	return nil
-}
-
-// checkKeyMode refuses a key that every user of the machine can read. The group
-// may: that is how a server without root shares a key with what renews it. A
-// file that holds no key is another problem's.
-func checkKeyMode(p *problems, name string, content []byte) {
-	if !bytes.Contains(content, []byte("PRIVATE KEY-----")) {
-		return
-	}
-	if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o004 != 0 {
-		p.add("tls.key_file", "every user of this machine can read the key (mode %04o); run chmod 600 %s", info.Mode().Perm(), name)
-	}
-}
-
 func (c *Config) checkOutbound(p *problems) {
 	o := &c.Outbound
 	c.checkRoute(p)
@@ -199,13 +142,8 @@ func (c *Config) checkOutbound(p *problems) {
 	if o.PasswordFile != "" {
 		checkPasswordFile(p, o.PasswordFile)
 	}
-	if o.CAFile == "" {
-		return
-	}
-	if pem, err := readSmall(o.CAFile); err != nil {
+	if _, err := o.Authorities(); err != nil {
 		p.add("outbound.ca_file", "%s", err)
-	} else if !x509.NewCertPool().AppendCertsFromPEM(pem) {
-		p.add("outbound.ca_file", "holds no certificate in PEM form")
 	}
 }
 
