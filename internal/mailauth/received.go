@@ -136,7 +136,7 @@ func readClient(word string, comments []string) (h hop, used int, ok bool) {
 		ip, ok := bracketed(word)
 		return hop{ip, helo}, 1, ok && helo != ""
 	}
-	if len(first) > 0 && (first[0] == "HELO" || first[0] == "EHLO") {
+	if len(first) > 0 && (first[0] == "HELO" || first[0] == "EHLO" || first[0] == "LHLO") {
 		if len(first) != 2 || len(comments) < 2 {
 			return hop{}, 0, false
 		}
@@ -156,7 +156,8 @@ func readClient(word string, comments []string) (h hop, used int, ok bool) {
 }
 
 // readAddress reads the comment with the address in brackets: perhaps a name
-// before it, perhaps Exim's assignments or Sendmail's doubt behind it.
+// before it; perhaps Exim's assignments, Sendmail's doubt or CommuniGate's
+// certainty behind it.
 func readAddress(fields []string) (hop, bool) {
 	if len(fields) > 1 && !strings.ContainsAny(fields[0], "[]()=") {
 		fields = fields[1:]
@@ -169,7 +170,7 @@ func readAddress(fields []string) (hop, bool) {
 		return hop{}, false
 	}
 	rest := fields[1:]
-	if strings.Join(rest, " ") == "(may be forged)" {
+	if words := strings.Join(rest, " "); words == "(may be forged)" || words == "verified" {
 		rest = nil
 	}
 	helo, named := assignments(rest)
@@ -214,12 +215,14 @@ func bare(s string) (netip.Addr, bool) {
 	return plainIP(s)
 }
 
+// plainIP reads an address. Exchange writes the zone of a link-local one; it
+// says nothing to us.
 func plainIP(s string) (netip.Addr, bool) {
 	ip, err := netip.ParseAddr(s)
-	if err != nil || ip.Zone() != "" || ip.IsUnspecified() {
+	if err != nil || ip.IsUnspecified() {
 		return netip.Addr{}, false
 	}
-	return ip.Unmap(), true
+	return ip.Unmap().WithZone(""), true
 }
 
 // holdsAddress reports whether an IP address stands anywhere in a comment.

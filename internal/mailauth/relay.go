@@ -17,9 +17,10 @@ import (
 // demands; list no proxy here that writes none and leaves the client's address
 // to be guessed from the sender's own words.
 type Relay struct {
-	// Networks are the addresses it connects from. A Received field that names
-	// one of them as its client leads on to the one below it, so a chain of
-	// several relays is followed to its start.
+	// Networks are the addresses it connects from, and no others: not those of
+	// the people whose mail it takes. A Received field that names one of them as
+	// its client leads on to the one below it, so a chain of several relays is
+	// followed to its start.
 	Networks []netip.Prefix
 	// Unix is set for a relay that connects to a Unix socket.
 	Unix bool
