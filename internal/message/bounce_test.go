@@ -218,6 +218,27 @@ func TestBounceReports(t *testing.T) {
 	}
 }
 
+// TestBounceSenders sends the same words from those who may write them.
+func TestBounceSenders(t *testing.T) {
+	const words = "\n\nYour message could not be delivered:\n\n<a@example.org>: 550 5.1.1 user unknown\n"
+	for from, want := range map[string]Class{
+		"MAILER-DAEMON@mx.example.org\nSubject: x":                                           Bounce,
+		"Mail Delivery Subsystem <x1@mx.example.org>\nSubject: Returned mail":                Bounce,
+		"Post_Master@mx.example.org\nSubject: Undeliverable message":                         Bounce,
+		"postmaster@mx.example.org\nSubject: Undeliverable message":                          Bounce,
+		"Microsoft Outlook <MicrosoftExchange329e71ec88ae46@example.org>\nSubject: x":        Bounce,
+		"System Administrator <sys@example.org>\nReturn-Path: <>\nSubject: Undeliverable: x": Bounce,
+		"<>\nReturn-Path: <>\nSubject: Unzustellbar: x":                                      Bounce,
+		"Ann <ann@example.org>\nSubject: Undeliverable: x":                                   Human,
+		"postmaster@mx.example.org\nSubject: Re: Undeliverable message":                      Human,
+		"System Administrator <ann@example.org>\nSubject: Returned mail":                     Human,
+	} {
+		if m := read("From: " + from + words); m.Class != want {
+			t.Errorf("from %q: class %s %q, want %s", from, m.Class, m.Reasons, want)
+		}
+	}
+}
+
 func TestAboutWhich(t *testing.T) {
 	const head = "From: MAILER-DAEMON@mx.example.net\nSubject: failure notice\nIn-Reply-To: <answered@desk.test>\nReferences: <old@desk.test>\n"
 	for name, c := range map[string]struct{ raw, want string }{

@@ -41,15 +41,18 @@ var bounceWords = []string{
 // delayWords say that the mail system goes on trying.
 var delayWords = []string{
 	"delivery has been delayed", "has been delayed", "has not yet been delivered", "not yet been delivered", "delivery attempts will continue", "will continue to try", "will keep trying", "will be retried", "still being retried",
-	"(delay)", "warning only", "you do not need to resend", "will try again", "will retry", "temporarily delayed", "delivery is delayed", "is delayed", "still trying", "noch nicht zugestellt", "verzögert", "retardé", "se ha retrasado", "ritardo nella consegna",
+	"(delay)", "warning only", "warning message only", "could not send message for past", "not been delivered yet", "gmail will retry", "temporary problem delivering", "transient non-fatal errors", "will continue trying", "you do not need to resend", "will try again", "will retry", "temporarily delayed", "delivery is delayed", "is delayed", "still trying", "noch nicht zugestellt", "verzögert", "retardé", "se ha retrasado", "ritardo nella consegna",
 	"weiterhin versucht", "nouvelle tentative", "seguirá intentando", "попытки доставки будут продолжены", "将继续尝试", "引き続き配信を試み", "delayed 24 hours", "delayed 48 hours", "delayed 72 hours",
 }
 
-// systemNames are what mail systems call themselves in the From field.
-var systemNames = []string{
-	"mail delivery", "delivery subsystem", "mailer-daemon", "mailer daemon", "system administrator", "mail administrator", "delivery system", "postmaster", "internet mail delivery", "delivery agent",
-	"mail system", "mail server", "email server", "automated response", "message transfer", "systemadministrator", "administrateur système", "administrador del sistema", "amministratore", "systeembeheerder", "administrador do sistema", "microsoft outlook",
-}
+// systemNames are what mail systems call themselves in the From field, and
+// vagueNames what people's teams are called, too.
+var (
+	systemNames = []string{"mail delivery", "delivery subsystem", "mailer-daemon", "mailer daemon", "delivery system", "delivery agent", "message transfer", "automated response", "mail router"}
+	vagueNames  = []string{
+		"system administrator", "mail administrator", "postmaster", "mail system", "mail server", "email server", "systemadministrator", "administrateur système", "administrador del sistema", "amministratore", "systeembeheerder", "administrador do sistema", "microsoft outlook", "microsoft exchange",
+	}
+)
 
 var (
 	bounceSubjectPhrases = newPhrases(bounceSubjects)
@@ -94,14 +97,16 @@ func daemonSign(m *Message) int {
 		local = daemonName(m.Get("From"))
 	}
 	name := fold(m.From.Name)
+	named := containsAny(name, systemNames)
+	vague := containsAny(name, vagueNames)
 	switch {
-	case isPostmaster(local) && containsAny(name, systemNames) && !strings.HasPrefix(name, "postmaster"), isPostmaster(local) && automatic(m):
+	case isPostmaster(local) && (named || vague && !strings.HasPrefix(name, "postmaster") || automatic(m)):
 		return 2
 	case isPostmaster(local):
 		return 1
-	case isDaemon(local):
+	case isDaemon(local), strings.HasPrefix(strings.ToLower(local), "microsoftexchange3"):
 		return 2
-	case nullReturnPath(m), containsAny(name, systemNames):
+	case named, nullReturnPath(m), vague && automatic(m):
 		return 1
 	}
 	return 0

@@ -152,7 +152,7 @@ func TestNotifications(t *testing.T) {
 		"root with a report":          {"From: root@web1\nSubject: Daily report\n\nx", Notification},
 		"logwatch":                    {from + "Subject: Logwatch for web1 (Linux)\n\nx", Notification},
 		"fail2ban":                    {from + "Subject: [Fail2Ban] sshd: banned 192.0.2.1\n\nx", Notification},
-		"grafana resolved":            {from + "Subject: [RESOLVED] cpu\n\nx", Notification},
+		"grafana resolved":            {"From: grafana@example.org\nSubject: [RESOLVED] cpu\n\nx", Notification},
 		"jenkins":                     {from + "Subject: Build failed in Jenkins: web #7\n\nx", Notification},
 		"gitlab":                      {from + "X-GitLab-Project: x\nSubject: y\n\nx", Notification},
 		"uptimerobot":                 {from + "Subject: Monitor is DOWN: web\n\nx", Notification},
