@@ -42,6 +42,9 @@ func readBounce(c Content, root *part, m *Message) (report *BounceReport, why st
 		return &b.report, b.why
 	}
 	if b.why == "" {
+		if b.serviceReport(); b.why != "" {
+			return b.finish(), b.why
+		}
 		if b.why = bounceInWords(m, root, b.returned); b.why == "" {
 			return nil, ""
 		}
@@ -55,13 +58,20 @@ func readBounce(c Content, root *part, m *Message) (report *BounceReport, why st
 	if len(b.report.Recipients) == 0 {
 		b.lastResort()
 	}
+	return b.finish(), b.why
+}
+
+// finish judges each recipient and says so when there is none.
+func (b *bounceReader) finish() *BounceReport {
 	for i := range b.report.Recipients {
-		b.report.Recipients[i].finish()
+		if r := &b.report.Recipients[i]; r.Action != "complaint" {
+			r.finish()
+		}
 	}
 	if len(b.report.Recipients) == 0 {
-		m.Problems = addProblem(m.Problems, "the delivery report names no recipient that can be read")
+		b.msg.Problems = addProblem(b.msg.Problems, "the delivery report names no recipient that can be read")
 	}
-	return &b.report, b.why
+	return &b.report
 }
 
 // gather reads the parts whose type says what they are.

@@ -15,11 +15,12 @@ func (b *bounceReader) say(lines []noticeLine, mentions []mention) {
 			continue
 		}
 		words := b.saidOf(r.Address, lines, mentions)
-		if words == "" || weight(words) == 0 {
+		w := weight(words)
+		if alone := len(b.report.Recipients) == 1; w == 0 || w < 2 && alone {
 			if !searched {
 				whole, searched = reasonIn(lines), true
 			}
-			if whole != "" {
+			if whole != "" && (w == 0 || weight(whole) > 2) {
 				words = whole
 			}
 		}
