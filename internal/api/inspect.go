@@ -47,7 +47,7 @@ func messageOf(in *desk.Inbound, dec *router.Decision) Message {
 		}
 	}
 	if f := m.Forwarded; f != nil {
-		w.Forwarded = &Forwarded{From: f.From, Date: f.Date, Subject: f.Subject}
+		w.Forwarded = &Forwarded{From: f.From, Date: f.Date, Subject: f.Subject, Text: f.Text}
 	}
 	return w
 }

@@ -210,11 +210,13 @@ type BouncedRecipient struct {
 	Kind    string `json:"kind"`
 }
 
-// Forwarded is the mail that another passes on.
+// Forwarded is the mail that another passes on. Date is in the form of RFC 3339,
+// or the words that stand in the mail where they cannot be read.
 type Forwarded struct {
 	From    address.Mailbox `json:"from"`
 	Date    string          `json:"date"`
 	Subject string          `json:"subject"`
+	Text    string          `json:"text"`
 }
 
 // Decision is what would become of a mail.

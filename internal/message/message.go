@@ -137,9 +137,11 @@ type BouncedRecipient struct {
 	Kind    string // hard, soft, full, spam or unknown
 }
 
-// Forwarded is the mail that this one passes on by hand.
+// Forwarded is the mail that this one passes on by hand, in its text or as an
+// attachment. What the text does not show is empty.
 type Forwarded struct {
 	From    address.Mailbox
-	Date    string
+	Date    string // RFC 3339, or the words of the mail program where they cannot be read
 	Subject string
+	Text    string
 }

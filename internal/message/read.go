@@ -37,6 +37,9 @@ func Read(c Content, h *Header, lim Limits) *Message {
 	report, why := readBounce(c, root, m)
 	m.Bounce = report
 	m.Class, m.Reasons = classify(m, root, why)
+	if m.passesOnAttached(root) {
+		m.Forwarded = r.attachedForward(root)
+	}
 	return m
 }
 

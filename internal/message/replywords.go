@@ -1,222 +1,150 @@
 package message
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
-// The words of mail programs around a quotation, in the languages in which
-// they are met most: English, German, French, Spanish, Italian, Dutch,
-// Portuguese, Swedish, Danish, Norwegian, Finnish, Polish, Czech, Hungarian,
-// Russian, Turkish, Chinese.
+// The words of mail programs around quotations and signatures, in lower case.
+// A group is one language, as far as that can be told: English, German, French,
+// Spanish, Italian, Dutch, Portuguese, Catalan, Romanian; Swedish, Danish,
+// Norwegian, Finnish; Polish, Czech, Slovak, Croatian, Serbian, Slovene;
+// Hungarian, Turkish, Greek; Russian, Ukrainian, Bulgarian; Lithuanian,
+// Latvian, Estonian; Hebrew, Arabic, Persian; Japanese, Chinese, Korean,
+// Vietnamese, Indonesian, Thai.
 
 // originalWords head a quotation, between dashes.
-var originalWords = []string{
-	"original message", "reply message", "original appointment", "ursprüngliche nachricht", "original-nachricht", "originalnachricht",
-	"message d'origine", "message d’origine", "message original", "mensaje original", "messaggio originale", "oorspronkelijk bericht",
-	"mensagem original", "originalmeddelande", "ursprungligt meddelande", "oprindelig besked", "oprindelig meddelelse",
-	"original besked", "opprinnelig melding", "alkuperäinen viesti", "wiadomość oryginalna", "oryginalna wiadomość",
-	"původní zpráva", "eredeti üzenet", "исходное сообщение", "orijinal ileti", "原始邮件",
-}
+var originalWords = wordSet(`
+original message|original|reply message|replied message|original appointment|original email|original mail
+ursprüngliche nachricht|original-nachricht|originalnachricht|original nachricht|urspr. nachricht|ursprünglicher termin
+message d'origine|message d’origine|message original|message initial|courriel original|mail original
+mensaje original|correo original|messaggio originale|messaggio di origine|oorspronkelijk bericht|origineel bericht
+mensagem original|missatge original|mesaj original|mesajul original|mesajul inițial
+originalmeddelande|ursprungligt meddelande|ursprungligt medd.|oprindelig besked|oprindelig meddelelse|original besked|oprindelig mail
+opprinnelig melding|original melding|opprinnelig e-post|alkuperäinen viesti
+wiadomość oryginalna|oryginalna wiadomość|původní zpráva|původní e-mail|pôvodná správa|izvorna poruka|originalna poruka|изворна порука|оригинална порука|izvirno sporočilo
+eredeti üzenet|eredeti levél|orijinal ileti|özgün ileti|orijinal mesaj|αρχικό μήνυμα
+исходное сообщение|исходное письмо|оригинальное сообщение|первоначальное сообщение|вихідне повідомлення|початкове повідомлення|оригінальне повідомлення|оригинално съобщение|първоначално съобщение
+originalus laiškas|pirminis laiškas|sākotnējā ziņa|sākotnējais ziņojums|oriģinālā ziņa|algne kiri|algne sõnum|algne teade
+הודעה מקורית|ההודעה המקורית|الرسالة الأصلية|رسالة أصلية|پیام اصلی
+元のメッセージ|オリジナルメッセージ|原始邮件|原邮件|原始郵件|原始訊息|原始信件|回复的原邮件|回覆的原郵件|원본 메시지|원본 메일|원래 메시지|원본메일
+thư gốc|tin nhắn gốc|tin gốc|pesan asli|email asli|ข้อความต้นฉบับ`)
 
 // forwardWords head a mail that is passed on.
-var forwardWords = []string{
-	"forwarded message", "begin forwarded message", "weitergeleitete nachricht", "anfang der weitergeleiteten nachricht",
-	"message transféré", "début du message transféré", "début du message réexpédié", "message transmis", "mensaje reenviado",
-	"inicio del mensaje reenviado", "messaggio inoltrato", "inizio messaggio inoltrato", "doorgestuurd bericht", "begin doorgestuurd bericht",
-	"mensagem encaminhada", "mensagem reencaminhada", "vidarebefordrat meddelande", "vidarebefordrat brev", "videresendt meddelelse",
-	"videresendt besked", "videresendt melding", "välitetty viesti", "przekazana wiadomość", "wiadomość przekazana", "přeposlaná zpráva",
-	"továbbított üzenet", "пересылаемое сообщение", "перенаправленное сообщение", "转发邮件",
-}
-
-// sentFromWords begin the line that a program adds below a text.
-var sentFromWords = []string{
-	"sent from my ", "sent from a ", "sent from mail for ", "sent from outlook", "sent from typeapp", "sent from yahoo", "sent from proton",
-	"sent from samsung", "sent from the ", "sent via ", "sent with ", "get outlook for ", "von meinem ", "gesendet von ", "gesendet mit ",
-	"gesendet aus ", "diese nachricht wurde von meinem", "envoyé de mon ", "envoyé depuis ", "envoyé à partir de ", "télécharger outlook",
-	"enviado desde mi", "enviado desde ", "enviado do meu ", "enviado de mi ", "obtener outlook", "inviato da ", "inviato dal ",
-	"scarica outlook", "verzonden vanaf ", "verstuurd vanaf ", "verzonden met ", "skickat från ", "sendt fra ", "sendt fra min ",
-	"lähetetty ", "wysłane z ", "wysłano z ", "odesláno z ", "отправлено с ", "отправлено из ", "iphone'umdan gönderildi",
-}
+var forwardWords = wordSet(`
+forwarded message|begin forwarded message|forwarded mail|forwarded email|forwarded by|original message forwarded
+weitergeleitete nachricht|anfang der weitergeleiteten nachricht|beginn der weitergeleiteten nachricht|weitergeleitete e-mail|weitergeleitet von
+message transféré|début du message transféré|début du message réexpédié|message transmis|message réexpédié|courriel transféré
+mensaje reenviado|inicio del mensaje reenviado|comienzo del mensaje reenviado|correo reenviado
+messaggio inoltrato|inizio messaggio inoltrato|inizio del messaggio inoltrato|doorgestuurd bericht|begin doorgestuurd bericht
+mensagem encaminhada|mensagem reencaminhada|início da mensagem encaminhada|início da mensagem reencaminhada|início de mensagem reencaminhada
+missatge reenviat|inici del missatge reenviat|mesaj redirecționat|mesaj redirecţionat|mesaj retransmis|începutul mesajului redirecționat|începutul mesajului retransmis
+vidarebefordrat meddelande|vidarebefordrat brev|vidarebefordrat mejl|början på vidarebefordrat brev|videresendt meddelelse
+videresendt besked|start på videresendt besked|videresendt mail|videresendt melding|begynnelse på videresendt melding|videresendt e-post
+välitetty viesti|välitetty viesti alkaa|edelleen lähetetty viesti
+przekazana wiadomość|wiadomość przekazana|treść przekazanej wiadomości|początek przekazywanej wiadomości|początek przekazanej wiadomości
+přeposlaná zpráva|začátek přeposlané zprávy|preposlaná správa|začiatok preposlanej správy|proslijeđena poruka|početak proslijeđene poruke
+prosleđena poruka|прослеђена порука|posredovano sporočilo|začetek posredovanega sporočila
+továbbított üzenet|továbbított levél|továbbított levél kezdete|yönlendirilmiş ileti|yönlendirilen ileti|iletilmiş ileti|iletilen mesaj|yönlendirilen ileti başlangıcı|iletilen ileti başlangıcı
+προωθημένο μήνυμα|αρχή προωθημένου μηνύματος|αρχή προωθούμενου μηνύματος
+пересылаемое сообщение|перенаправленное сообщение|пересланное сообщение|переадресованное сообщение|начало переадресованного сообщения|начало пересланного сообщения
+переслане повідомлення|переадресоване повідомлення|початок переадресованого повідомлення|початок пересланого повідомлення|препратено съобщение|начало на препратеното съобщение|начало на препратено съобщение
+persiųstas laiškas|persiunčiamas laiškas|persiųsta žinutė|pārsūtīta ziņa|pārsūtīta vēstule|pārsūtītā ziņa|edastatud kiri|edastatud sõnum|edastatud teade
+הודעה שהועברה|תחילת ההודעה שהועברה|הודעה מועברת|رسالة معاد توجيهها|رسالة مُعاد توجيهها|الرسالة المعاد توجيهها|بدء الرسالة المعاد توجيهها|بدء الرسالة المُعاد توجيهها|پیام فوروارد شده
+転送メッセージ|転送されたメッセージ|転送元メッセージ|転送メール|转发邮件|转发邮件信息|转发的邮件|转发的消息|下面是被转发的邮件|开始转发的邮件|开始转发的信件
+轉寄郵件|轉寄的郵件|轉寄訊息|以下是被轉寄的郵件|開始轉寄郵件|轉寄的信件|전달된 메시지|전달된 메일|전달된 메세지|전달한 메시지
+thư được chuyển tiếp|thư chuyển tiếp|bắt đầu thư được chuyển tiếp|tin nhắn chuyển tiếp|pesan terusan|pesan yang diteruskan|pesan diteruskan|mulai pesan yang diteruskan|ข้อความที่ส่งต่อ`)
 
 // verbs are what the sender of the quoted mail did.
-var verbs = []string{
-	"wrote", "schrieb", "geschrieben", "a écrit", "a ecrit", "escribió", "escribio", "ha scritto", "scrisse", "schreef", "geschreven",
-	"escreveu", "skrev", "kirjoitti", "napisał", "napisal", "napsal", "írta", "писал", "пишет", "написал", "yazdı", "写道",
-}
+var verbs = words(`
+wrote|writes|schrieb|schreibt|geschrieben|a écrit|a ecrit|a écris|écrivait|écrit|ecrit
+escribió|escribio|escribe|ha escrito|ha scritto|scrisse|scrive|schreef|schrijft|geschreven
+escreveu|escreve|va escriure|ha escrit|escrigué|a scris|scrise
+skrev|skriver|har skrevet|har skrivit|kirjoitti|kirjoittaa
+napisał|napisała|napisal|napisała(a)|pisze|napsal|napsala|napísal|napísala|píše|napisao|napisala|piše|pisao|написао|написала|пише
+írta|írt|yazdı|yazmış|yazıyor|έγραψε|εγραψε|έγραψαν
+писал|писала|пишет|написал|написала|написали|написав|писав|написа
+rašė|parašė|rakstīja|raksta|kirjutas
+כתב|כתבה|כתב/ה|מאת|كتب|كتبت|كتب/كتبت|بواسطة|نوشت
+書きました|のメール|のメッセージ|写道|寫道|写到|作成|작성|썼습니다|쓴 글|쓴글
+đã viết|viết|menulis|tulis|เขียน`)
 
 // starts are the first words of an attribution.
-var starts = []string{
-	"on ", "am ", "le ", "el ", "il ", "op ", "em ", "den ", "dnia ", "w dniu ", "dne ", "in data ", "om ", "i ", "a ", "à ", "på ", "в ", "---- on ", "在",
-}
+var starts = words(`
+on |at |am |le |el |il |op |em |den |dnia |w dniu |dne |in data |om |i |a |à |på |в |---- on |在|于|at: 
+el día |no dia |na |il giorno |dana |u |v |de |pe |în |in |la |la data |el dia |missatge de |on: |fra |från |von 
+στις |στο |στη |την |на |у |від |от |kuupäev |pada |vào |lúc |ב-|ב |בתאריך |ביום |في |بتاريخ |يوم |در |เมื่อ |dňa |dne |dňa: |kell |wiadomość napisana przez |quoting |zitat von |citando |citat `)
 
-// isSeparator reports a line such as "-----Original Message-----" with one of
-// the words in it. Without dashes the words must stand alone before a colon.
-func isSeparator(line string, words []string) bool {
-	t := strings.TrimSpace(line)
-	dashes := strings.HasPrefix(t, "--") || strings.HasPrefix(t, "__") || strings.HasPrefix(t, "==")
-	if len(t) > 100 || !dashes && !strings.HasSuffix(t, ":") && !strings.HasSuffix(t, ":*") {
-		return false // the cheap look that most lines do not pass
-	}
-	core := strings.Trim(t, "-_=*> ")
-	if !dashes {
-		c, colon := strings.CutSuffix(core, ":")
-		if !colon {
-			return false
-		}
-		core = strings.TrimSpace(c)
-	}
-	core = strings.TrimSpace(strings.TrimSuffix(strings.ToLower(core), ":"))
-	for _, w := range words {
-		if core == w || dashes && strings.HasPrefix(core, w+" ") {
-			return true
-		}
-	}
-	return false
-}
+// persons stand in prose where an attribution has a name.
+var persons = words(`i|we|he|she|they|it|ich|wir|er|sie|j'ai|nous|elle|ils|elles|on a|yo|él|ella|ellos|nosotros|io|lui|lei|noi|ik|wij|hij|zij|eu|ele|ela|nós|jag|han|hon|vi|jeg|hun|minä|hän|ja|я|он|она|мы|они|він|вона|ми|той|тя|who|someone|somebody|nobody|which|that|always`)
 
-// attributionStart returns the line where the attribution begins that ends in
-// a given line, or -1 when it ends none. An attribution is broken over at most
-// four lines; the nearest beginning wins.
-func (s *splitter) attributionStart(end int) int {
-	if !endsAttribution(s.lines[end]) || s.checks <= 0 {
-		return -1
-	}
-	s.checks--
-	text := ""
-	for start := end; start >= 0 && start > end-4 && !blank(s.lines[start]); start-- {
-		text = strings.TrimSpace(unquote(s.lines[start])) + " " + text
-		if len(text) > 500 {
-			return -1
-		}
-		if !isAttribution(strings.ToLower(strings.TrimSpace(text))) {
-			continue
-		}
-		if start > 0 && !startsLike(text, starts) && startsLike(s.lines[start-1], starts) && len(s.lines[start-1]) < 80 &&
-			!strings.HasSuffix(strings.TrimSpace(s.lines[start-1]), ".") && isAttribution(strings.ToLower(s.lines[start-1]+" "+text)) {
-			start--
-		}
-		return start
-	}
-	return -1
-}
+// aboveWords ask to answer above a line.
+var aboveWords = words(`above this line|above the line|above this text|below this line|über dieser zeile|oberhalb dieser zeile|über diese zeile|unterhalb dieser zeile|au-dessus de cette ligne|por encima de esta línea|sobre esta línea|encima de esta línea|sopra questa riga|sopra questa linea|boven deze regel|boven deze lijn|acima desta linha|acima dessa linha|ovanför denna rad|ovenfor denne linje|over denne linje|over denne linjen|tämän rivin yläpuolelle|powyżej tej linii|powyżej tego wiersza|nad touto čárou|nad tento řádek|nad tuto čáru|nad týmto riadkom|выше этой линии|выше этой строки|над цим рядком|bu satırın üstüne|bu çizginin üstüne|fölé írja|deasupra acestei linii|πάνω από αυτή τη γραμμή|この行より上|在此行上方|在此线上方|이 줄 위에`)
 
-// startsLike reports whether a text begins with one of the words, in any case.
-func startsLike(s string, list []string) bool {
-	s = strings.ToLower(strings.TrimLeft(s, " \t*"))
-	for _, p := range list {
-		if strings.HasPrefix(s, p) {
-			return true
-		}
-	}
-	return false
-}
+// answerWords stand in such a line.
+var answerWords = words(`reply|replies|answer|respond|response|type|write|antwort|schreiben|répon|ecri|écri|respond|respuest|escrib|respond|rispo|scriv|antwoord|reageer|schrijf|typ|respost|svar|skriv|vasta|kirjoita|odpow|odpov|píš|ответ|пиш|відпов|yanıt|cevap|yaz|válasz|răsp|απαντ|返信|回复|回覆|회신|답장`)
 
-// endsAttribution is the cheap look that most lines do not pass.
-func endsAttribution(line string) bool {
-	t := strings.TrimRight(line, " \t*_\u00a0")
-	return strings.HasSuffix(t, ":") || strings.HasSuffix(t, "：") || strings.HasSuffix(t, "wrote") || strings.HasSuffix(t, "wrote ----")
-}
+// sentFromWords begin the line that a program adds below a text.
+var sentFromWords = words(`
+sent from my |sent from a |sent from mail for |sent from mail |sent from outlook|sent from typeapp|sent from yahoo|sent from proton|sent from gmail|sent from nine|sent from bluemail|sent from hey|sent from front
+sent from samsung|sent from the |sent from iphone|sent from ipad|sent from android|sent from mobile|sent using |sent via |sent with |sent by |get outlook for |get bluemail|sent while mobile|sent on the go
+von meinem |von meiner |gesendet von |gesendet mit |gesendet über |gesendet aus |gesendet vom |diese nachricht wurde von mein|diese nachricht wurde mit |diese e-mail wurde von mein
+envoyé de mon |envoyé depuis |envoyé à partir |envoyé avec |envoyé de |envoyé via |provenance : |télécharger outlook|téléchargez outlook|obtenir outlook|obtenez outlook
+enviado desde |enviado do |enviado de mi |enviado de |enviado a partir |enviado con |enviado com |enviado via |enviado pelo |obtener outlook|obtenga outlook|obter outlook|obtenha o outlook|baixe o outlook|enviat des de|enviat amb
+inviato da |inviato dal |inviato con |inviato tramite |scarica outlook|ottieni outlook|verzonden vanaf |verstuurd vanaf |verzonden met |verstuurd met |verzonden via |verstuurd via |download outlook
+skickat från |skickat med |skickat via |hämta outlook|sendt fra |sendt med |sendt via |hent outlook|skaffa outlook|lähetetty |hanki outlook
+wysłane z |wysłano z |wysłane za pomocą |wysłano za pomocą |pobierz outlook|odesláno z |odoslané z |poslano s |poslano z |poslato sa |poslato sa |послато са |trimis de pe |trimis din 
+elküldve |küldve |az én iphone|στάλθηκε από |αποστολή από |εστάλη από |iphone'umdan gönderildi|ipad'imden gönderildi
+отправлено с |отправлено из |отправлено через |отправлено от |послано с |надіслано з |надіслано через |відправлено з |изпратено от |изпратено с |изпратено чрез 
+išsiųsta iš |siųsta iš |nosūtīts no |sūtīts no |saadetud minu |saadetud 
+נשלח מ|תורגש מ|أرسلت من|أُرسلت من|تم الإرسال من|مرسل من|مُرسَل من|ارسال شده از|فرستاده شده از
+发自我的|发自|从我的|傳送自|從我的|寄自我的|由我的|나의 |gửi từ |đã gửi từ |được gửi từ |dikirim dari |ส่งจาก`)
 
-// isAttribution reports a sentence that says when somebody wrote something: a
-// known beginning or a date, a verb or an address, and an end. s is lower case.
-func isAttribution(s string) bool {
-	digits := 0
-	for i := range len(s) {
-		if s[i] >= '0' && s[i] <= '9' {
-			digits++
-		}
-	}
-	if digits == 0 {
-		return false
-	}
-	for _, v := range verbs {
-		if i := strings.Index(s, v); i > 0 && wordAt(s, i) {
-			return startsLike(s, starts) || digits >= 3
-		}
-	}
-	t := strings.TrimRight(s, " *")
-	return digits >= 4 && strings.Contains(s, "@") && (strings.HasSuffix(t, ">:") || strings.HasSuffix(t, "):")) && !strings.HasPrefix(s, "http")
-}
+// sentFromEnds end such a line.
+var sentFromEnds = words(`gesendet|verzonden|verstuurd|gönderildi|送信|から送信|から送信しました|보냄|보냈습니다|에서 보냄|傳送|发送|寄出|kirjutatud|saadetud|elküldve|küldve|küldték`)
 
-// wordAt reports whether a word begins at i: what comes before is no letter.
-func wordAt(s string, i int) bool {
-	r, _ := utf8.DecodeLastRuneInString(s[:i])
-	return r == ' ' || r == '>' || r == ')' || r == ',' || r == '"' || r == '\u00a0' || r > 0x2e80
-}
+// devices are what such a line names when its words are not known.
+var devices = words(`iphone|ipad|android|samsung|galaxy|blackberry|huawei|xiaomi|outlook for ios|outlook for android|outlook für|outlook pour|outlook para|outlook per|outlook voor|outlook dla|outlook til|outlook för|outlook для`)
 
-// label is a kind of line of a header block.
-type label uint8
+// footers begin what programs and companies put below a text.
+var footers = words(`
+please consider the environment|think before you print|save a tree|bitte denken sie an die umwelt|bitte prüfen sie, ob diese|pensez à l'environnement|avant d'imprimer|antes de imprimir|prima di stampare
+virus-free. |this email has been checked for viruses|this email has been scanned|this message has been scanned|diese e-mail wurde von avast|virenfrei. |garanti sans virus|cet e-mail a été vérifié|libre de virus|este correo electrónico ha sido comprobado|virus-free
+you received this message because you are subscribed|you are receiving this because|reply to this email directly|to unsubscribe from this group|diese nachricht erhalten sie, weil
+confidentiality notice|disclaimer:|legal notice:|privileged and confidential|vertraulichkeitshinweis|avis de confidentialité|aviso de confidencialidad|aviso legal|avviso di riservatezza|aviso de confidencialidade`)
 
-const (
-	labelFrom label = 1 << iota
-	labelDate
-	labelTo
-	labelSubject
-	labelCc
+// A disclaimer speaks of secrecy, of mail, and of whom it is for.
+var (
+	secretWords    = words(`confidential|privileged|vertraulich|confidentiel|confidencial|riservat|vertrouwelijk|poufn|конфиденц|конфіденц|поверит|luottamukselli|fortrolig|konfidentiel|důvěrn|dôvern|bizalmas|gizli|confidenția|povjerljiv|poverljiv|εμπιστευτικ|秘密|机密|機密|기밀`)
+	mailWords      = words(`e-mail|email|message|mail|nachricht|mensaje|courriel|correo|messagg|bericht|mensagem|meddel|melding|besked|viesti|wiadomość|zpráv|správ|сообщени|повідомл|письмо|üzenet|levél|ileti|mesaj|poruk|μήνυμα|メール|邮件|郵件|메일`)
+	recipientWords = words(`intended|recipient|addressee|in error|empfänger|adressat|irrtüm|destinat|erreur|ontvanger|geadresseerde|odbiorc|adresat|получател|адресат|одержувач|vastaanottaj|modtager|mottager|mottagare|příjemc|príjemc|címzett|alıcı|primatelj|παραλήπτ|受信者|收件人|수신자`)
 )
 
-// labelOf recognises a line such as "*Gesendet:* Montag" and returns what
-// stands behind the colon.
-func labelOf(line string) (l label, value string) {
-	t := strings.TrimLeft(line, " \t*>|_\u00a0")
-	i := strings.IndexByte(t, ':')
-	if i <= 0 || i > 40 {
-		return 0, ""
+// closings end a letter; the name stands below.
+var closings = words(`
+regards|best regards|kind regards|warm regards|many thanks and regards|thanks and regards|thanks & regards|best wishes|best|all the best|cheers|sincerely|yours sincerely|yours faithfully|yours truly|sincerely yours|respectfully|cordially|with best regards|with kind regards|kindest regards|thanks|thank you|many thanks|thx|br|rgds
+mit freundlichen grüßen|mit freundlichen grüssen|mit freundlichem gruß|mit freundlichem gruss|mit besten grüßen|freundliche grüße|freundliche grüsse|viele grüße|viele grüsse|liebe grüße|beste grüße|beste grüsse|schöne grüße|herzliche grüße|herzliche grüsse|gruß|gruss|grüße|mfg|vg|lg|hochachtungsvoll
+cordialement|bien cordialement|très cordialement|bien à vous|salutations|meilleures salutations|sincères salutations|salutations distinguées|amicalement|respectueusement
+saludos|saludos cordiales|un saludo|un cordial saludo|cordialmente|atentamente|atte|muchas gracias|gracias|cordiali saluti|distinti saluti|saluti|un saluto|grazie|grazie mille
+met vriendelijke groet|met vriendelijke groeten|vriendelijke groet|vriendelijke groeten|groeten|groet|hartelijke groet|mvg|atenciosamente|com os melhores cumprimentos|melhores cumprimentos|cumprimentos|obrigado|obrigada|abraços|salutacions|atentament|cu stimă|cu respect|mulțumesc|toate cele bune
+med vänliga hälsningar|med vänlig hälsning|vänliga hälsningar|hälsningar|mvh|med venlig hilsen|venlig hilsen|de bedste hilsner|hilsen|med vennlig hilsen|vennlig hilsen|ystävällisin terveisin|terveisin|parhain terveisin
+z poważaniem|pozdrawiam|z pozdrowieniami|s pozdravem|s přátelským pozdravem|s úctou|děkuji|s pozdravom|ďakujem|srdačan pozdrav|lijep pozdrav|s poštovanjem|pozdrav|s spoštovanjem|lep pozdrav|lp|с поштовањем
+üdvözlettel|tisztelettel|köszönettel|saygılarımla|iyi çalışmalar|teşekkürler|με εκτίμηση|φιλικά|ευχαριστώ
+с уважением|с наилучшими пожеланиями|спасибо|з повагою|дякую|с уважение|поздрави|pagarbiai|su pagarba|ar cieņu|lugupidamisega|parimate soovidega
+בברכה|תודה|مع تحياتي|مع أطيب التحيات|تحياتي|با احترام|よろしくお願いします|よろしくお願いいたします|敬具|此致|祝好|谢谢|謝謝|감사합니다|trân trọng|thân ái|salam|hormat kami|hormat saya|terima kasih`)
+
+// words reads a table: a line is a language, words are divided by "|". A blank
+// at the end of a word means that another one follows.
+func words(table string) []string {
+	var list []string
+	for line := range strings.SplitSeq(strings.Trim(table, "\n"), "\n") {
+		list = append(list, strings.Split(line, "|")...)
 	}
-	name := strings.ToLower(strings.Trim(t[:i], " *\t_\u00a0"))
-	return labelNamed(name), strings.Trim(t[i+1:], " *\t\u00a0")
+	return list
 }
 
-func labelNamed(name string) label {
-	switch name {
-	case "from", "von", "de", "da", "van", "från", "fra", "lähettäjä", "od", "от", "feladó", "kimden", "发件人", "expéditeur", "mittente", "remitente":
-		return labelFrom
-	case "sent", "date", "gesendet", "datum", "envoyé", "envoyé le", "message du", "enviado", "enviado el", "enviada em", "enviada", "fecha",
-		"data", "inviato", "verzonden", "skickat", "sendt", "dato", "lähetetty", "päivämäärä", "wysłano", "wysłane", "odesláno", "dátum",
-		"elküldve", "дата", "отправлено", "tarih", "发送时间", "日期", "dnia":
-		return labelDate
-	case "to", "an", "à", "a", "para", "aan", "till", "til", "do", "vastaanottaja", "komu", "кому", "címzett", "kime", "收件人", "destinataire":
-		return labelTo
-	case "subject", "betreff", "objet", "sujet", "asunto", "oggetto", "onderwerp", "assunto", "ämne", "emne", "aihe", "temat", "předmět",
-		"tárgy", "тема", "konu", "主题":
-		return labelSubject
-	case "cc", "copie à", "kopie", "kopia", "copia", "kopio", "reply-to", "antwort an", "importance", "priority":
-		return labelCc
+// wordSet is words to look up.
+func wordSet(table string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range words(table) {
+		m[w] = true
 	}
-	return 0
-}
-
-// block returns the line behind the header block of a quoted mail that begins
-// at a line, or 0. It has an author, two more kinds of lines, and either a
-// subject or an address: "From: Paris, To: Rome, Date: May" is none.
-func (s *splitter) block(at int) int {
-	first, _ := labelOf(s.lines[at])
-	if first == 0 || first == labelCc || first == labelTo || s.checks <= 0 {
-		return 0
-	}
-	s.checks--
-	seen, end, odd, address := label(0), at, 0, false
-	for i := at; i < len(s.lines) && i < at+14 && odd <= 2; i++ {
-		l, _ := labelOf(s.lines[i])
-		if l == 0 {
-			if odd++; blank(s.lines[i]) && seen&labelSubject != 0 {
-				break
-			}
-			continue
-		}
-		seen |= l
-		end, odd = i+1, 0
-		address = address || strings.Contains(s.lines[i], "@")
-	}
-	others := 0
-	for _, l := range [...]label{labelDate, labelTo, labelSubject} {
-		if seen&l != 0 {
-			others++
-		}
-	}
-	if seen&labelFrom == 0 || others < 2 || seen&labelSubject == 0 && !address {
-		return 0
-	}
-	return end
+	return m
 }

@@ -1,0 +1,287 @@
+package message
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Bounds of signatures.
+const (
+	maxSignature = 12 // lines behind a sign that may as well divide a text
+	maxFooter    = 40 // lines of a disclaimer
+	maxContact   = 8  // lines below a closing
+)
+
+// signatures marks signatures. One that is missed costs little; words taken for
+// one are lost to the reader, so that in doubt nothing is.
+func (s *splitter) signatures() {
+	for _, r := range s.signs {
+		if r[0] < s.cut && s.kinds[r[0]] == own && s.ownBeside(r) {
+			s.mark(r[0], min(r[1], s.cut), sig)
+		}
+	}
+	for i := 0; i < s.cut; i++ {
+		if s.kinds[i] != own || blank(s.lines[i]) || s.code[i] {
+			continue
+		}
+		switch {
+		case s.delimiter(i):
+			i = s.mark(i, s.cut, sig)
+		case s.sentFrom(i):
+			s.signSentFrom(i)
+		}
+	}
+	for first := 0; first < s.cut; {
+		end := s.runEnd(first)
+		s.footer(first, end)
+		s.closing(first, end)
+		first = max(end, first+1)
+	}
+}
+
+// mark gives own lines of a range a kind, up to the next quotation, and returns
+// the last of them.
+func (s *splitter) mark(from, to int, k kind) int {
+	i := from
+	for ; i < to && (s.kinds[i] == own || blank(s.lines[i])); i++ {
+		s.kinds[i] = k
+	}
+	return i - 1
+}
+
+// ownBeside reports that the sender has words outside of a signature: people
+// also write into its element.
+func (s *splitter) ownBeside(r [2]int) bool {
+	for i := range s.cut {
+		if (i < r[0] || i >= r[1]) && s.kinds[i] == own && !blank(s.lines[i]) && !isRule(s.lines[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// runEnd returns the line behind the run of own lines that begins at a line.
+func (s *splitter) runEnd(i int) int {
+	for i < s.cut && (s.kinds[i] == own || blank(s.lines[i])) {
+		i++
+	}
+	return i
+}
+
+// delimiter reports a line that begins a signature: "-- " (RFC 3676 §4.3), or
+// what is like it and stands near the end.
+func (s *splitter) delimiter(i int) bool {
+	line := s.lines[i]
+	t := strings.TrimSpace(line)
+	switch {
+	case line == "-- ":
+		return true
+	case t == "--":
+		return !s.divides(i)
+	case len(t) < 2 || strings.Trim(t, "—–") != "" && strings.Trim(t, "_") != "" || !s.anyOwn(i) || !s.spend(maxSignature):
+		return false
+	}
+	return s.contactBelow(i + 1)
+}
+
+// anyOwn reports that there are words above a line.
+func (s *splitter) anyOwn(at int) bool { return s.first < at }
+
+// divides reports that a line of two hyphens divides a text, as grep does with
+// what it finds: there are more of them, or more below than a signature has.
+func (s *splitter) divides(i int) bool {
+	n := 0
+	for j := i + 1; j < s.cut && s.kinds[j] == own && n <= 2*maxSignature; j++ {
+		switch t := strings.TrimSpace(s.lines[j]); {
+		case t == "--" && j > 0 && !blank(s.lines[j-1]) && i > 0 && !blank(s.lines[i-1]):
+			return true
+		case t != "":
+			n++
+		}
+	}
+	return n > 2*maxSignature
+}
+
+// contactBelow reports that the few lines below are those of a signature: short
+// ones that are no sentences, or with something to reach somebody by.
+func (s *splitter) contactBelow(from int) bool {
+	n, contact, prose := 0, false, 0
+	for j := from; j < s.cut && s.kinds[j] == own; j++ {
+		t := strings.TrimSpace(s.lines[j])
+		if t == "" {
+			continue
+		}
+		if n++; n > maxSignature || strings.HasSuffix(t, "?") {
+			return false
+		}
+		contact = contact || isContact(t)
+		if isProse(t) {
+			prose++
+		}
+	}
+	return n > 0 && (prose == 0 || contact && prose <= 1)
+}
+
+// isContact reports a line with an address, a link or a telephone number.
+func isContact(t string) bool {
+	low := strings.ToLower(t)
+	return isAddressLike(t) || strings.Contains(low, "www.") || strings.Contains(low, "http://") || strings.Contains(low, "https://") ||
+		strings.Contains(low, "mailing list") || hasPhone(t)
+}
+
+// hasPhone reports seven digits with nothing but signs of telephone numbers
+// between them.
+func hasPhone(t string) bool {
+	n := 0
+	for _, r := range t {
+		switch {
+		case unicode.IsDigit(r):
+			if n++; n >= 7 {
+				return true
+			}
+		case !strings.ContainsRune(" +-/().\u00a0", r):
+			n = 0
+		}
+	}
+	return false
+}
+
+// isProse reports a line that is part of a sentence.
+func isProse(t string) bool {
+	last, _ := utf8.DecodeLastRuneInString(t)
+	return len(t) > 72 || strings.ContainsRune(".!?…。！？", last) && strings.Count(t, " ") >= 2 || strings.Count(t, " ") >= 10
+}
+
+// sentFrom reports the line that a mail program on a telephone adds.
+func (s *splitter) sentFrom(i int) bool {
+	line := strings.Trim(s.lines[i], " \t*_-–—[]()\u00a0\u200e\u200f\u202b\u202c")
+	if line == "" || len(line) > 160 || i > 0 && !blank(s.lines[i-1]) && s.kinds[i-1] == own && !isRule(s.lines[i-1]) {
+		return false
+	}
+	text, _, _ := strings.Cut(line, "<") // a link to the program
+	text, _, _ = strings.Cut(text, "http")
+	text = strings.ToLower(strings.TrimRight(text, " ([.:"))
+	if text == "" || len(text) > 120 || strings.Contains(text, ", ") || strings.Contains(text, ". ") || strings.Count(text, " ") > 9 {
+		return false
+	}
+	ends := !strings.HasSuffix(strings.TrimSpace(s.lines[i]), ".")
+	switch {
+	case hasAnyPrefix(text, sentFromWords):
+		return ends || strings.Contains(text, "proton") || mentionsAny(text, devices)
+	case mentionsAny(text, devices):
+		return mentionsEnd(text, sentFromEnds) || strings.Contains(text, "outlook")
+	}
+	return mentionsEnd(text, sentFromEnds) && (strings.HasPrefix(text, "von mei") || strings.Count(text, " ") <= 3 && strings.Contains(text, "から"))
+}
+
+func mentionsAny(t string, list []string) bool {
+	for _, w := range list {
+		if strings.Contains(t, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func mentionsEnd(t string, list []string) bool {
+	for _, w := range list {
+		if strings.HasSuffix(t, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// signSentFrom marks such a line. Below it, when the sender's words stand above,
+// nobody writes: it is the mail that was answered, quoted without any mark.
+func (s *splitter) signSentFrom(i int) {
+	written := s.anyOwn(i)
+	for ; i < s.cut && s.kinds[i] == own && !blank(s.lines[i]); i++ {
+		s.kinds[i] = sig
+	}
+	if !written {
+		return
+	}
+	for ; i < s.cut && s.kinds[i] == own; i++ {
+		switch {
+		case blank(s.lines[i]):
+		case s.delimiter(i), s.sentFrom(i), hasAnyPrefix(strings.ToLower(s.lines[i]), footers):
+			return
+		default:
+			s.kinds[i] = quote
+		}
+	}
+}
+
+// footer marks what a company or a program puts at the end of a mail, from the
+// first such paragraph of a run of own lines on.
+func (s *splitter) footer(first, end int) {
+	from := max(first, end-maxFooter)
+	for i := from; i < end; i++ {
+		if s.kinds[i] != own || blank(s.lines[i]) || i > first && !blank(s.lines[i-1]) && !isRule(s.lines[i-1]) {
+			continue
+		}
+		last := s.paragraphEnd(i, end)
+		text := strings.ToLower(strings.Join(s.lines[i:last], " "))
+		if !s.anyOwn(i) || !hasAnyPrefix(strings.TrimLeft(text, " *_[("), footers) && !isDisclaimer(text) {
+			continue
+		}
+		if i > first && isRule(s.lines[i-1]) {
+			i--
+		}
+		s.mark(i, end, sig)
+		return
+	}
+}
+
+func (s *splitter) paragraphEnd(i, end int) int {
+	for i < end && !blank(s.lines[i]) {
+		i++
+	}
+	return i
+}
+
+// isDisclaimer reports a paragraph on who may read the mail.
+func isDisclaimer(text string) bool {
+	return len(text) > 100 && mentionsAny(text, secretWords) && mentionsAny(text, mailWords) && mentionsAny(text, recipientWords)
+}
+
+// closing marks a closing and what stands below it, at the end of a run of own
+// lines, when that is more than a name: a block with a title, a company, ways to
+// reach somebody. A closing with a name below is the author's own words.
+func (s *splitter) closing(first, end int) {
+	n := 0
+	for i := end - 1; i > first; i-- {
+		t := strings.TrimSpace(s.lines[i])
+		switch {
+		case s.kinds[i] == sig:
+			end, n = i, 0
+			continue
+		case s.kinds[i] != own || n > maxContact || s.code[i]:
+			return
+		case t == "":
+			continue
+		case isClosing(t):
+			if n >= 2 && s.anyOwn(i) && s.contactBelow(i+1) {
+				s.mark(i, end, sig)
+			}
+			return
+		case isProse(t) && !isContact(t):
+			return
+		}
+		n++
+	}
+}
+
+// isClosing reports a line that ends a letter.
+func isClosing(t string) bool {
+	t = strings.ToLower(strings.TrimRight(t, " ,.!*_-–—;"))
+	t = strings.TrimLeft(t, " *_-")
+	for _, c := range closings {
+		if t == c {
+			return true
+		}
+	}
+	return false
+}
