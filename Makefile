@@ -5,7 +5,7 @@ GOFUMPT = mvdan.cc/gofumpt@v0.12.0
 FUZZTIME ?= 30s
 BENCH ?= .
 
-.PHONY: build test tools lint bench fuzz soak cover
+.PHONY: build test tools lint bench fuzz soak rot model cover
 
 build:
 	go build -o mxdesk ./cmd/mxdesk
@@ -32,6 +32,14 @@ fuzz:
 	while read -r pkg target; do \
 		echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
 	done
+
+# A thousand random places of a store's files damaged: found, and repaired.
+rot:
+	MXDESK_ROT_ROUNDS=1000 go test -run 'Rot' -count 1 -timeout 30m -v ./ticketstore
+
+# 100,000 random operations on a store, each compared with a model in memory.
+model:
+	go test -run TestModel -count 1 -timeout 60m -v ./ticketstore -rapid.checks=1000 -rapid.steps=100
 
 # Takes minutes: kills a server under load fifty times and looks for lost mail.
 soak: tools

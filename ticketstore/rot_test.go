@@ -46,7 +46,7 @@ func TestBitRot(t *testing.T) {
 	var tally struct{ harmless, refused, found, values, lost int }
 	n := rounds(t, "MXDESK_ROT_ROUNDS", 100)
 	for range n {
-		bad := t.TempDir()
+		bad := memory(t)
 		copyTree(t, dir, bad)
 		what := damage(t, bad, rnd)
 		db, err := ticketstore.Open(bad, ticketstore.Options{MinFree: -1})

@@ -42,8 +42,8 @@ func TestEverySchemaOpens(t *testing.T) {
 			if failed > 0 {
 				t.Errorf("%d values cannot be read", failed)
 			}
-			for _, name := range []string{"ticket 3", "action 3", "held 1", "contact by bob@desk.example", "mail seen 2", "tickets of message 1", "item 2", "record 1"} {
-				if n == 1 && (name == "item 2" || name == "action 3") {
+			for _, name := range []string{"ticket 3", "action 3/1", "held 1", "contact by bob@desk.example", "mail seen 2", "tickets of message 1", "item 2", "record 1"} {
+				if n == 1 && (name == "item 2" || name == "action 3/1") {
 					continue // that desk's outgoing mails have no body of their own
 				}
 				if got[name] == "" || got[name] != want[name] && n > 1 {

@@ -54,7 +54,7 @@ var owners = map[string][]string{
 	"github.com/microcosm-cc/bluemonday": {"internal/message"},
 	"github.com/rogpeppe/go-internal":    {},
 	"github.com/google/go-cmp":           {"ticketstore/storetest"},
-	"pgregory.net/rapid":                 {},
+	"pgregory.net/rapid":                 {"ticketstore/storetest"},
 	"go.uber.org/goleak":                 {},
 	"mxdesk/ticketstore/storetest":       {},
 	"mxdesk/internal/mailauth/dnstest":   {},

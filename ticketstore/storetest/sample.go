@@ -86,7 +86,7 @@ func mailKey(id ticketstore.TicketID) (k ticketstore.MailKey) {
 // Dump reads everything that Fill wrote and whatever else is numbered, by name.
 // What cannot be read is missing and counted: the caller tells what is
 // wrong by comparing two dumps.
-func Dump(t testing.TB, s ticketstore.Store) (values map[string]string, failed int) {
+func Dump(t interface{ Helper() }, s ticketstore.Store) (values map[string]string, failed int) {
 	t.Helper()
 	d := dump{values: map[string]string{}}
 	err := s.View(context.Background(), func(v ticketstore.View) error {
@@ -140,8 +140,9 @@ func (d *dump) tickets() {
 		if d.add(fmt.Sprint("ticket ", uint64(id)), t, err); errors.Is(err, ticketstore.ErrNotFound) && id > d.view.Next().Ticket {
 			break
 		}
-		a, err := d.view.Action(id, 1)
-		d.add(fmt.Sprint("action ", uint64(id)), a, err)
+		for a, err := range d.view.Actions(id) {
+			d.add(actionName(id, a.Seq), a, err)
+		}
 		list, err := d.view.TicketsByMessageID(messageID(id))
 		if err == nil && len(list) == 0 {
 			err = ticketstore.ErrNotFound
@@ -150,6 +151,10 @@ func (d *dump) tickets() {
 		seen, err := d.view.Seen(mailKey(id))
 		d.add(fmt.Sprint("mail seen ", uint64(id)), seen, err)
 	}
+}
+
+func actionName(id ticketstore.TicketID, seq uint32) string {
+	return fmt.Sprintf("action %d/%d", id, seq)
 }
 
 func (d *dump) rest() {
