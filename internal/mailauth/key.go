@@ -103,8 +103,8 @@ func parsePublic(data, algorithm string) (crypto.PublicKey, error) {
 		return ed25519.PublicKey(der), nil
 	}
 	var public *rsa.PublicKey
-	if any, err := x509.ParsePKIXPublicKey(der); err == nil {
-		public, _ = any.(*rsa.PublicKey)
+	if parsed, err := x509.ParsePKIXPublicKey(der); err == nil {
+		public, _ = parsed.(*rsa.PublicKey)
 	} else if public, err = x509.ParsePKCS1PublicKey(der); err != nil {
 		return nil, errKeyData
 	}
