@@ -7,9 +7,18 @@ import (
 )
 
 // lastResort takes the recipient from where it stands when no system named it:
-// from the report's own return path (VERP), else from the mail that came back,
+// from a report within the mail that came back, from the report's own return
+// path (VERP), else from the mail that came back,
 // when that had one recipient only.
 func (b *bounceReader) lastResort() {
+	for _, text := range b.returned { // the report itself may be wrapped once more
+		if strings.Contains(strings.ToLower(text), "\nfinal-recipient:") {
+			b.deliveryStatus(fromField(text, "final-recipient:", "original-recipient:"))
+		}
+	}
+	if len(b.report.Recipients) > 0 {
+		return
+	}
 	list := b.verp()
 	if len(list) == 0 {
 		list = b.originalRecipients()

@@ -1,7 +1,9 @@
 package message
 
 import (
+	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -133,11 +135,51 @@ func TestCorpusClass(t *testing.T) {
 			}
 		}
 	}
+	for _, file := range corpusFiles(t, "reply", ".txt") { // what people answered
+		m := readAll(append([]byte("From: a@example.org\nSubject: Re: x\nIn-Reply-To: <1@desk.test>\n\n"), readFile(t, file)...))
+		if x[[2]Class{Human, m.Class}]++; m.Class != Human {
+			t.Logf("reply/%s is %s %q", caseName(file), m.Class, m.Reasons)
+		}
+	}
 	people, machines := x.mistakes()
 	t.Logf("%s\npeople taken for machines: %d, machines taken for people: %d", x, people, machines)
 	if people > 0 || machines > 3 {
 		t.Errorf("people taken for machines: %d, at most 0 before; machines taken for people: %d, at most 3 before", people, machines)
 	}
+}
+
+// TestSampleClass counts both mistakes over the project's own samples.
+func TestSampleClass(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "*.want.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no samples: %v", err)
+	}
+	x := matrix{}
+	for _, file := range files {
+		var want struct {
+			Given struct {
+				MailFrom *string `json:"mail_from"`
+			} `json:"given"`
+			Message struct {
+				Machine struct {
+					Class Class `json:"class"`
+				} `json:"machine"`
+			} `json:"message"`
+		}
+		if err := json.Unmarshal(readFile(t, file), &want); err != nil {
+			t.Fatal(err)
+		}
+		label := want.Message.Machine.Class
+		if label == "" || label == Loop { // our own mail is known by our own names
+			continue
+		}
+		m := readAll(readFile(t, strings.TrimSuffix(file, ".want.json")+".eml"))
+		class, _ := m.Machine(want.Given.MailFrom != nil && *want.Given.MailFrom == "")
+		if x[[2]Class{label, class}]++; label != class {
+			t.Errorf("%s is %s %q, labelled %s", filepath.Base(file), class, m.Reasons, label)
+		}
+	}
+	t.Log(x)
 }
 
 func TestNotifications(t *testing.T) {
