@@ -27,7 +27,8 @@ type bounceReader struct {
 	why      string   // why it is one
 	statuses []string // reports after RFC 3464 §2.1
 	feedback string   // a report after RFC 5965 §3
-	returned []string // the mail that came back, or its header
+	carried  []*part  // other mails in it, or their headers
+	returned []string // the beginning of each, once it is known for a report
 	domain   string   // of the reporting system
 }
 
@@ -38,6 +39,7 @@ func readBounce(c Content, root *part, m *Message) (report *BounceReport, why st
 	b := &bounceReader{msg: m}
 	b.gather(c, root)
 	if b.feedback != "" {
+		b.load(c)
 		b.complaint()
 		return &b.report, b.why
 	}
@@ -45,11 +47,12 @@ func readBounce(c Content, root *part, m *Message) (report *BounceReport, why st
 		if b.serviceReport(); b.why != "" {
 			return b.finish(), b.why
 		}
-		if b.why = bounceInWords(m, root, b.returned); b.why == "" {
+		if b.why = bounceInWords(m, len(b.carried) > 0); b.why == "" {
 			return nil, ""
 		}
 		b.sniff(c, root)
 	}
+	b.load(c)
 	for _, s := range b.statuses {
 		b.deliveryStatus(s)
 	}
@@ -86,8 +89,8 @@ func (b *bounceReader) gather(c Content, root *part) {
 			b.feedback = readPart(c, p)
 		case "message/rfc822", "message/global", "message/partial", "text/rfc822", "text/rfc822-headers", "message/rfc822-headers",
 			"message/global-headers", "text/rfc822-header", "message/headers":
-			if p != root && len(b.returned) < maxSniffed {
-				b.returned = append(b.returned, readPart(c, p))
+			if p != root && len(b.carried) < maxSniffed {
+				b.carried = append(b.carried, p)
 			}
 		}
 	})
@@ -96,8 +99,17 @@ func (b *bounceReader) gather(c Content, root *part) {
 		b.why = "a delivery report (RFC 3464)"
 	case kind == "feedback-report" && b.feedback == "":
 		b.feedback = b.msg.Text
-	case typed != "" && (reportType(root) == "" && root.multipart() || root.ctype.value == "message/delivery-status") && !passedOn(b.msg):
+	case kind == "" && passedOn(b.msg):
+		b.feedback = ""
+	case typed != "" && (kind == "" && root.multipart() || root.ctype.value == "message/delivery-status"):
 		b.why = typed
+	}
+}
+
+// load reads what the mail carries.
+func (b *bounceReader) load(c Content) {
+	for _, p := range b.carried {
+		b.returned = append(b.returned, readPart(c, p))
 	}
 }
 

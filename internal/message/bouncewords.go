@@ -63,7 +63,7 @@ var (
 // bounceInWords recognises a delivery failure that is not in the standard
 // form, and says by what: a field only such mail has, or a sender that is a
 // mail system, together with the words.
-func bounceInWords(m *Message, root *part, returned []string) string {
+func bounceInWords(m *Message, carries bool) string {
 	for _, name := range [...]string{"X-Failed-Recipients", "X-MS-Exchange-Message-Is-Ndr", "X-Failure-Recipients"} {
 		if m.Has(name) {
 			return "a delivery failure: " + name + " is present"
@@ -77,7 +77,7 @@ func bounceInWords(m *Message, root *part, returned []string) string {
 	for _, there := range [...]bool{
 		bounceSubjectPhrases.in(fold(head(m.Subject, 500))),
 		bounceWordPhrases.in(fold(head(m.Text, 4096))),
-		len(returned) > 0 || carriesMail(root),
+		carries,
 	} {
 		if there {
 			signs++
@@ -126,13 +126,6 @@ func nullReturnPath(m *Message) bool {
 		}
 	}
 	return false
-}
-
-// carriesMail reports whether a mail has another one attached.
-func carriesMail(root *part) bool {
-	found := false
-	root.each(func(p *part) { found = found || p != root && p.ctype.value == "message/rfc822" })
-	return found
 }
 
 // daemonName is the first word of a From field that holds no address.
