@@ -187,12 +187,36 @@ func (e *evaluation) checkSPF(ctx context.Context, d dns) spfOutcome {
 		return *e.said.spf
 	}
 	out := checkSPF(ctx, d, e.in)
+	settled := e.route.doubt == "" && (out.result == resultPass || out.result == resultTempError)
 	switch {
+	case !e.route.relayed() || settled:
+	case e.route.client.loggedIn:
+		return e.checkSubmission(ctx, d)
 	case e.route.doubt != "":
 		out.reason = "the mail came over the relay " + e.route.peer + ", but where that took it from is not known: " + e.route.doubt
-	case e.route.relayed():
+		return out
+	}
+	if e.route.relayed() {
 		out.reason += ", which came to the relay " + e.route.peer
 	}
+	return out
+}
+
+// checkSubmission is SPF for a mail of a user who logged in to a relay: it
+// begins at the relay, as everybody else who gets such mail sees it, and not
+// at whatever address the user happens to be.
+func (e *evaluation) checkSubmission(ctx context.Context, d dns) spfOutcome {
+	in := e.in
+	in.ClientIP = e.route.own
+	if in.ClientIP.IsPrivate() || !in.ClientIP.IsGlobalUnicast() {
+		in.ClientIP = netip.Addr{}
+	}
+	out := checkSPF(ctx, d, in)
+	if !in.ClientIP.IsValid() {
+		out.reason = "the mail begins at a relay of this site, where its sender logged in; the relay has no public address to check"
+		return out
+	}
+	out.reason += ", the relay where the sender logged in"
 	return out
 }
 

@@ -9,8 +9,9 @@ import (
 
 // hop is the client that a Received field names.
 type hop struct {
-	ip   netip.Addr
-	helo string // as it was written, unchecked
+	ip       netip.Addr
+	helo     string // as it was written, unchecked
+	loggedIn bool   // the client is a user of the server, which says so (RFC 3848)
 }
 
 // Why a Received field gives no hop.
@@ -43,7 +44,7 @@ func readReceived(value string) (hop, error) {
 	if isHandover(value) {
 		return hop{}, errHandover
 	}
-	word, comments, err := fromPart(value)
+	word, comments, rest, err := fromPart(value)
 	if err != nil {
 		return hop{}, err
 	}
@@ -56,6 +57,7 @@ func readReceived(value string) (hop, error) {
 			return hop{}, errUncertain
 		}
 	}
+	h.loggedIn = isLogin(protocol(rest))
 	return h, nil
 }
 
@@ -72,31 +74,62 @@ func isHandover(value string) bool {
 }
 
 // fromPart splits what stands between "from" and "by": one word, then
-// comments.
-func fromPart(value string) (word string, comments []string, err error) {
+// comments. rest begins behind "by".
+func fromPart(value string) (word string, comments []string, rest string, err error) {
 	s := strings.TrimLeft(value, " \t\r\n")
 	first, s := cutWord(s)
 	if !strings.EqualFold(first, "from") {
-		return "", nil, errNoClient
+		return "", nil, "", errNoClient
 	}
 	if word, s = cutWord(strings.TrimLeft(s, " \t\r\n")); word == "" || strings.HasPrefix(s, "(") {
-		return "", nil, errUncertain
+		return "", nil, "", errUncertain
 	}
 	for {
 		s = strings.TrimLeft(s, " \t\r\n")
 		if strings.HasPrefix(s, "(") {
-			comment, rest, ok := cutComment(s)
+			comment, after, ok := cutComment(s)
 			if !ok {
-				return "", nil, errUncertain
+				return "", nil, "", errUncertain
 			}
-			comments, s = append(comments, comment), rest
+			comments, s = append(comments, comment), after
 			continue
 		}
-		if next, _ := cutWord(s); !strings.EqualFold(next, "by") {
-			return "", nil, errUncertain
+		next, after := cutWord(s)
+		if !strings.EqualFold(next, "by") {
+			return "", nil, "", errUncertain
 		}
-		return word, comments, nil
+		return word, comments, after, nil
 	}
+}
+
+// protocol is the word behind "with", when that stands where it belongs:
+// behind the server's name and its comments.
+func protocol(s string) string {
+	_, s = cutWord(strings.TrimLeft(s, " \t\r\n"))
+	for {
+		s = strings.TrimLeft(s, " \t\r\n")
+		_, after, ok := cutComment(s)
+		if !strings.HasPrefix(s, "(") || !ok {
+			break
+		}
+		s = after
+	}
+	with, s := cutWord(s)
+	if !strings.EqualFold(with, "with") {
+		return ""
+	}
+	word, _ := cutWord(strings.TrimLeft(s, " \t\r\n"))
+	return word
+}
+
+// isLogin reports whether a protocol is one with a login (RFC 3848, RFC 6531
+// §3.7.3).
+func isLogin(protocol string) bool {
+	switch strings.ToUpper(protocol) {
+	case "ESMTPA", "ESMTPSA", "LMTPA", "LMTPSA", "UTF8SMTPA", "UTF8SMTPSA", "UTF8LMTPA", "UTF8LMTPSA":
+		return true
+	}
+	return false
 }
 
 func cutWord(s string) (word, rest string) {
@@ -134,18 +167,18 @@ func readClient(word string, comments []string) (h hop, used int, ok bool) {
 	first := strings.Fields(comments[0])
 	if helo, named := assignments(first); named {
 		ip, ok := bracketed(word)
-		return hop{ip, helo}, 1, ok && helo != ""
+		return hop{ip: ip, helo: helo}, 1, ok && helo != ""
 	}
 	if len(first) > 0 && (first[0] == "HELO" || first[0] == "EHLO" || first[0] == "LHLO") {
 		if len(first) != 2 || len(comments) < 2 {
 			return hop{}, 0, false
 		}
 		ip, ok := bare(comments[1])
-		return hop{ip, first[1]}, 2, ok
+		return hop{ip: ip, helo: first[1]}, 2, ok
 	}
 	if len(first) == 1 {
 		if ip, ok := bare(first[0]); ok {
-			return hop{ip, word}, 1, true
+			return hop{ip: ip, helo: word}, 1, true
 		}
 	}
 	h, ok = readAddress(first)
@@ -174,7 +207,7 @@ func readAddress(fields []string) (hop, bool) {
 		rest = nil
 	}
 	helo, named := assignments(rest)
-	return hop{ip, helo}, named || len(rest) == 0
+	return hop{ip: ip, helo: helo}, named || len(rest) == 0
 }
 
 // assignments reads Exim's list of helo=, port= and ident=.

@@ -50,6 +50,23 @@ func TestReceivedFormsOfServers(t *testing.T) {
 	}
 }
 
+func TestReceivedSaysWhoLoggedIn(t *testing.T) {
+	for value, want := range map[string]bool{
+		"from a (b [192.0.2.1]) by c (Postfix) with ESMTPSA id d":            true,
+		"from a (b [192.0.2.1]) by c with esmtpa (Exim 4.98) id d":           true,
+		"from a (b [192.0.2.1]) by c (d) (e)\r\n\twith UTF8SMTPSA id f":      true,
+		"from a (b [192.0.2.1]) by c (Postfix) with ESMTPS id d":             false,
+		"from a (b [192.0.2.1]) by c (with ESMTPSA) id d with ESMTPSA":       false,
+		"from a (b [192.0.2.1]) (with ESMTPSA) by c for <with ESMTPSA@d.ex>": false,
+		"from ESMTPSA (with [192.0.2.1]) by with":                            false,
+		"from a (b [192.0.2.1]) by c (d":                                     false,
+	} {
+		if h, err := readReceived(value); err != nil || h.loggedIn != want {
+			t.Errorf("%q: %+v, %v", value, h, err)
+		}
+	}
+}
+
 // What the client chose must never be read as its address.
 func TestReceivedThatIsNotCertainGivesNoClient(t *testing.T) {
 	for name, value := range map[string]string{

@@ -11,7 +11,8 @@ import (
 // Relay is a mail server of the site that takes mail from the internet and
 // hands it to us. Its word counts for what it saw: SPF is checked for the
 // client that its Received field names, and its Authentication-Results fields
-// are believed.
+// are believed. Mail of users who log in to it (RFC 3848) begins at the relay:
+// when SPF does not permit the user's own address, the relay's counts.
 //
 // A relay must write a Received field on top of each mail, as RFC 5321 §4.4
 // demands; list no proxy here that writes none and leaves the client's address
@@ -47,13 +48,16 @@ type route struct {
 	// valid when that is not known, and doubt then says why.
 	client hop
 	doubt  string
+	// own is the address of the relay to which the client logged in; not valid
+	// when that is not known.
+	own netip.Addr
 	// top is the index of the first header field that may be the sender's own.
 	top int
 }
 
 // route finds out where a mail entered the site.
 func (c *Checker) route(in Input) route {
-	direct := route{client: hop{in.ClientIP.Unmap(), in.Helo}}
+	direct := route{client: hop{ip: in.ClientIP.Unmap(), helo: in.Helo}}
 	peer, peerName := c.relay(in.Relay)
 	if in.Relay != "" && peer == nil {
 		return direct
@@ -71,6 +75,10 @@ func (c *Checker) route(in Input) route {
 		return direct
 	}
 	r := route{via: []*Relay{peer}, peer: peerName}
+	if r.own = in.ClientIP.Unmap(); !r.own.IsValid() {
+		r.own, _ = netip.ParseAddr(in.Relay) // stays invalid for a socket
+		r.own = r.own.Unmap()
+	}
 	c.follow(&r, in.Header)
 	return r
 }
@@ -130,7 +138,7 @@ func (c *Checker) follow(r *route, h *message.Header) {
 			r.arrive(client)
 			return
 		}
-		r.via = append(r.via, next)
+		r.via, r.own = append(r.via, next), client.ip
 	}
 	if hops == 0 {
 		r.doubt = "it wrote no Received field"
@@ -142,6 +150,7 @@ func (c *Checker) follow(r *route, h *message.Header) {
 // arrive ends the way back at a client that is no relay. An address that only
 // means something inside a network has no SPF.
 func (r *route) arrive(client hop) {
+	r.client.loggedIn = client.loggedIn
 	if client.ip.IsPrivate() || !client.ip.IsGlobalUnicast() {
 		r.doubt = fmt.Sprintf("it took the mail from the local address %s, which is not listed among the relays", client.ip)
 		return

@@ -44,6 +44,7 @@ func relayZone() dnstest.Zone {
 		"example.com":              {TXT: []string{"v=spf1 ip4:" + goodIP + " -all"}},
 		"mx.example.com":           {TXT: []string{"v=spf1 ip4:" + goodIP + " -all"}},
 		"_dmarc.example.com":       {TXT: []string{"v=DMARC1; p=reject"}},
+		"own.example":              {TXT: []string{"v=spf1 ip4:" + relayIP + " -all"}},
 		"_dmarc.strict.example":    {TXT: []string{"v=DMARC1; p=reject; adkim=s; aspf=s"}},
 		"s._domainkey.example.com": {TXT: []string{edRecord("")}},
 	}
@@ -56,8 +57,11 @@ func relayChecker(t testing.TB) *Checker {
 
 func TestSPFBehindARelay(t *testing.T) {
 	c := relayChecker(t)
-	joe := simple("joe@example.com")
+	joe, own := simple("joe@example.com"), simple("joe@own.example")
 	const from = "joe@example.com"
+	login := func(ip string) string {
+		return "Received: from laptop (unknown [" + ip + "]) (Authenticated sender: joe) by relay.desk.example (Postfix) with ESMTPSA id 1; Fri\r\n"
+	}
 	for _, tt := range []struct {
 		name, raw, relay, client, from string
 		spf                            string
@@ -76,6 +80,14 @@ func TestSPFBehindARelay(t *testing.T) {
 		{"the relay told a good client's address", fromBad + joe, relayIP, goodIP, from, "pass", "aligned", "permits " + goodIP},
 		{"nobody we trust", fromGood + joe, badIP, badIP, from, "fail", "fail", "forbids " + badIP},
 		{"a peer we do not trust names a relay as its client", fromGood + joe, badIP, relayIP, from, "fail", "fail", "forbids " + relayIP},
+
+		{"a user logged in to the relay, which SPF permits", login(badIP) + own, relayIP, relayIP, "joe@own.example", "pass", "aligned", "the relay where the sender logged in"},
+		{"a user on the same machine logged in", login("127.0.0.1") + own, relayIP, relayIP, "joe@own.example", "pass", "aligned", "the relay where the sender logged in"},
+		{"a user logged in to the relay before the relay", fromEdge + login(badIP) + own, relayIP, relayIP, "joe@own.example", "fail", "fail", "forbids " + edgeIP},
+		{"a user logged in to the relay and claims a stranger's domain", login(badIP) + joe, relayIP, relayIP, from, "fail", "fail", "forbids " + relayIP},
+		{"a user logged in where SPF permits them", login(goodIP) + joe, relayIP, relayIP, from, "pass", "aligned", "permits " + goodIP},
+		{"a user logged in to a relay at a socket", login(badIP) + own, "unix", "", "joe@own.example", "none", "none", "no public address"},
+		{"a login is not the sender's to claim", fromBad + login(badIP) + own, relayIP, relayIP, "joe@own.example", "fail", "fail", "forbids " + badIP},
 
 		{"no Received field", joe, relayIP, relayIP, from, "none", "fail", "it wrote no Received field"},
 		{"a Received field that names no client", "Received: by relay.desk.example (Postfix, from userid 33); Fri\r\n" + fromGood + joe, relayIP, relayIP, from, "none", "fail", "names no client"},
