@@ -71,6 +71,8 @@ func ParseList(value string, decode Decoder) []Mailbox {
 type parser struct {
 	s string
 	i int
+	// unclosed: no ">" is left, so that an address in angles ends at its comma.
+	unclosed bool
 }
 
 func (p *parser) done() bool { return p.i >= len(p.s) }
@@ -183,8 +185,16 @@ func parseList(value string, decode Decoder) (list []Mailbox, strict error) {
 			strict = err
 		}
 	}
+	surname := "" // of an unquoted "Lee, Ann <ann@x.y>"
 	flush := func() {
 		m, err := e.mailbox(decode)
+		if surname != "" && e.angles > 0 && m.Name != "" {
+			m.Name = name(surname, decode) + ", " + m.Name
+		}
+		surname = ""
+		if m.Address.IsZero() && !e.at && e.angles == 0 && len(e.words) < 4 {
+			surname = strings.Join(e.words, " ")
+		}
 		if !m.Address.IsZero() {
 			list = append(list, m)
 		}
@@ -259,7 +269,7 @@ func (p *parser) quotedWord(e *entry, refuse func(error)) {
 
 func (p *parser) angle(e *entry, refuse func(error)) {
 	start := p.i + 1
-	for p.i++; !p.done() && p.peek() != '>'; {
+	for p.i++; !p.done() && p.peek() != '>' && !(p.unclosed && p.peek() == ','); {
 		switch p.peek() {
 		case '"':
 			if _, err := p.quoted(); err != nil {
@@ -274,9 +284,17 @@ func (p *parser) angle(e *entry, refuse func(error)) {
 	}
 	if p.done() {
 		refuse(ErrAmbiguous)
+		if !p.unclosed {
+			p.unclosed = true
+			if i := strings.IndexByte(p.s[start:], ','); i >= 0 {
+				p.i = start + i
+			}
+		}
 	}
 	end := min(p.i, len(p.s))
-	p.i++
+	if p.peek() == '>' {
+		p.i++
+	}
 	if e.angles++; e.angles > 1 {
 		return // refused when the entry ends; looking at the first again and again would cost time
 	}
@@ -334,36 +352,19 @@ func (e *entry) repeats(a Address) bool {
 // mailbox makes the mailbox of an entry. With an error it is the best guess,
 // or zero.
 func (e *entry) mailbox(decode Decoder) (Mailbox, error) {
-	if e.angles > 0 {
+	switch {
+	case e.angles > 0:
 		a, err := Parse(e.angle)
 		if err != nil {
-			return Mailbox{}, err
+			return e.repair(decode, err)
 		}
 		return Mailbox{Name: name(strings.Join(e.words, " "), decode), Address: a}, nil
-	}
-	if len(e.words) == 0 {
+	case len(e.words) == 0 && e.comment == "":
 		return Mailbox{}, errNoMailbox
+	case len(e.words) == 0:
+		return e.repair(decode, errNoMailbox)
 	}
-	var bare error
-	if len(e.words) == 1 && e.at {
-		if strings.Contains(e.words[0], "=?") {
-			return Mailbox{}, ErrEncodedWord
-		}
-		a, err := Parse(e.words[0])
-		if err == nil {
-			return Mailbox{Name: name(e.comment, decode), Address: a}, nil
-		}
-		bare = err
-	}
-	for _, w := range e.words { // an address somewhere among loose words
-		if a, err := Parse(strings.Trim(w, "'[]()<>")); err == nil {
-			return Mailbox{Address: a}, ErrAmbiguous
-		}
-	}
-	if bare != nil {
-		return Mailbox{}, bare
-	}
-	return Mailbox{}, fmt.Errorf("%w: %q", ErrSyntax, clip(strings.Join(e.words, " ")))
+	return e.bare(decode)
 }
 
 // name decodes a display name and makes it one harmless line.
