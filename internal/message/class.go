@@ -10,8 +10,8 @@ import (
 // certain to the least; reasons name it. report is why the mail is a delivery
 // report, or empty. A person who writes through a mailing list is of the class
 // list: an answer would go to everybody on it.
-func classify(m *Message, root *part, report string) (Class, []string) {
-	c := &classifier{msg: m, root: root, report: report, subject: fold(head(m.Subject, 500))}
+func classify(src Content, root *part, m *Message, report string) (Class, []string) {
+	c := &classifier{src: src, msg: m, root: root, report: report, subject: fold(head(m.Subject, 500))}
 	for _, look := range [...]func() (Class, string){
 		c.reports, c.receipts, c.calendars, c.challenges, c.autoSubmitted, c.autoHeaders, c.vacations, c.services, c.lists, c.bulk, c.notifications,
 	} {
@@ -24,6 +24,7 @@ func classify(m *Message, root *part, report string) (Class, []string) {
 
 // classifier holds what the looks at one mail share.
 type classifier struct {
+	src     Content
 	msg     *Message
 	root    *part
 	report  string // why it is a delivery report
@@ -99,7 +100,9 @@ func (c *classifier) calendars() (Class, string) {
 	method := ""
 	c.root.each(func(p *part) {
 		if method == "" && (p.ctype.value == "text/calendar" || p.ctype.value == "application/ics") {
-			method = strings.ToLower(oneLine(p.ctype.param("method")))
+			if method = strings.ToLower(oneLine(p.ctype.param("method"))); method == "" {
+				method = calendarMethod(head(readPart(c.src, p), 4096))
+			}
 		}
 	})
 	switch method {
@@ -114,6 +117,16 @@ func (c *classifier) calendars() (Class, string) {
 		return Calendar, "the subject is that of an answer to an invitation"
 	}
 	return Human, ""
+}
+
+// calendarMethod reads the method out of an iCalendar object (RFC 5545 §3.7.2).
+func calendarMethod(text string) string {
+	for line := range strings.SplitSeq(text, "\n") {
+		if name, value := fieldOf(line); name == "method" {
+			return strings.ToLower(value)
+		}
+	}
+	return ""
 }
 
 // keyword is the first word of a field, in lower case, behind any comment (RFC

@@ -80,6 +80,11 @@ func (c *classifier) autoHeaders() (Class, string) {
 			return AutoReply, f.name + ": " + squeeze(toUTF8(v))
 		}
 	}
+	for _, v := range m.All("Delivered-To") {
+		if v = strings.ToLower(v); strings.Contains(v, "autorespon") && !strings.Contains(v, "@") {
+			return AutoReply, "Delivered-To names an answering program"
+		}
+	}
 	for _, name := range [...]string{"X-Mailer", "User-Agent"} {
 		if v := fold(toUTF8(m.Get(name))); v != "" && containsAny(v, autoPrograms) {
 			return AutoReply, "the mail program is one that answers: " + squeeze(v)

@@ -9,8 +9,9 @@ var answerPrefixes = []string{
 // autoSubjects begin the subject of an automatic answer in the words of the
 // program that makes it.
 var autoSubjects = []string{
-	"automatic reply", "automatic response", "auto reply", "auto-reply", "autoreply", "auto response", "auto-response", "autoresponse", "auto:", "autoresponder", "automated reply", "automated response", "out of office autoreply", "out of office reply", "out of office auto",
+	"automatic reply", "automatic response", "auto reply", "auto-reply", "autoreply", "auto response", "auto-response", "autoresponse", "auto:", "autoresponder", "auto responder", "automated reply", "automated response", "out of office autoreply", "out of office reply", "out of office auto",
 	"out-of-office reply", "vacation reply", "vacation message", "vacation response", "away from my mail", "away from office reply",
+	"out of office:", "out-of-office:", "out of the office:", "ooo:", "abwesenheit:", "abwesend:", "nicht im büro:", "absence du bureau :", "absence du bureau:", "absent du bureau", "fuera de la oficina:", "fuera de oficina:", "fuori sede:", "fuori ufficio:", "fora do escritório:", "ausência temporária:", "afwezig:", "niet op kantoor:", "frånvarande:", "fraværende:", "poissa:", "poza biurem:", "вне офиса:", "不在通知:",
 	"automatische antwort", "automatische rückantwort", "auto-antwort", "autoantwort", "abwesenheitsnotiz", "abwesenheitsnachricht", "abwesenheitsmeldung", "abwesenheitsassistent", "abwesenheitsagent",
 	"réponse automatique", "reponse automatique", "message automatique", "réponse auto", "message d'absence", "respuesta automática", "respuesta automatica", "autorespuesta", "respuesta de fuera de oficina",
 	"risposta automatica", "automatisch antwoord", "automatische reactie", "automatisch bericht", "afwezigheidsbericht", "afwezigheidsassistent", "resposta automática", "resposta automatica",

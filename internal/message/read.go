@@ -36,7 +36,7 @@ func Read(c Content, h *Header, lim Limits) *Message {
 	m.split()
 	report, why := readBounce(c, root, m)
 	m.Bounce = report
-	m.Class, m.Reasons = classify(m, root, why)
+	m.Class, m.Reasons = classify(c, root, m, why)
 	if m.passesOnAttached(root) {
 		m.Forwarded = r.attachedForward(root)
 	}
