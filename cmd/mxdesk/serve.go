@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -42,12 +41,14 @@ func (serveCmd) Run(e *env) error {
 	}
 	tell := e.teller(manager)
 	reloading := e.reload(a, hangup, tell)
-	stopping := context.AfterFunc(e.ctx, func() { tell(systemd.Stopping) })
-	err = a.Run(e.ctx, app.Options{Sockets: manager.Sockets, Hurry: e.hurry, Ready: func(at []app.Entrance) {
-		e.banner(cfg, at)
-		tell(systemd.Ready)
-	}})
-	stopping()
+	err = a.Run(e.ctx, app.Options{
+		Sockets: manager.Sockets, Hurry: e.hurry,
+		Ready: func(at []app.Entrance) {
+			e.banner(cfg, at)
+			tell(systemd.Ready)
+		},
+		Stopping: func() { tell(systemd.Stopping) },
+	})
 	reloading()
 	return errors.Join(err, a.Close())
 }

@@ -30,6 +30,8 @@ type Options struct {
 	Sockets []systemd.Socket
 	// Ready is called once everything listens, with the addresses of the door.
 	Ready func([]Entrance)
+	// Stopping is called when it begins to stop.
+	Stopping func()
 	// Hurry ends the grace of a stop: clients in a transaction are cut.
 	Hurry <-chan struct{}
 }
@@ -70,6 +72,9 @@ func (a *App) Run(ctx context.Context, o Options) error {
 	select {
 	case <-ctx.Done():
 	case cause = <-a.failed:
+	}
+	if o.Stopping != nil {
+		o.Stopping()
 	}
 	return errors.Join(cause, r.stop())
 }
