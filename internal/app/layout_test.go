@@ -46,7 +46,7 @@ var allowed = map[string][]string{
 var owners = map[string][]string{
 	"github.com/emersion/go-smtp":        {"smtpd"},
 	"go.etcd.io/bbolt":                   {"ticketstore"},
-	"github.com/emersion/go-msgauth":     {"internal/mailauth"},
+	"github.com/emersion/go-msgauth":     {},
 	"golang.org/x/crypto/acme":           {"internal/issuer"},
 	"blitiri.com.ar/go/spf":              {"internal/mailauth"},
 	"github.com/alecthomas/kong":         {"cmd/mxdesk"},

@@ -63,9 +63,6 @@ func New(conf Config) *Checker {
 	return &Checker{conf}
 }
 
-// AuthservID is our name in Authentication-Results fields.
-func (c *Checker) AuthservID() string { return c.conf.AuthservID }
-
 // Input is one mail at the door.
 type Input struct {
 	ClientIP netip.Addr      // the zero Addr when the mail came by no connection
