@@ -137,6 +137,10 @@ func TestBounceWords(t *testing.T) {
 			"Your message has been enqueued and undeliverable for 4 hours to the following recipients:\n\n  Recipient address: a@example.org\n  Reason: unable to deliver this message after 4 hours\n\nThe mail system will continue to try to deliver your message for an additional 68 hours.\n",
 			[]string{"a@example.org delayed 4.0.0 soft"},
 		},
+		"a success": {
+			"Your message has been successfully delivered to the following recipients:\n\n<a@example.org>\n",
+			[]string{"a@example.org delivered 2.0.0 unknown"},
+		},
 		"microsoft transcript": {
 			"------Transcript of session follows -------\na@example.org\nThe user's email name is not found.\n\n-------Message headers follow -------\nFrom: support@desk.test\n",
 			[]string{"a@example.org failed 5.1.1 hard"},

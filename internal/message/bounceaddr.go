@@ -26,11 +26,7 @@ func (b *bounceReader) lastResort() {
 	if len(list) != 1 {
 		return
 	}
-	r := BouncedRecipient{Address: list[0], Action: "failed", Reply: b.reason()}
-	if delayedWords(b.msg) {
-		r.Action = "delayed"
-	}
-	b.report.add(r)
+	b.report.add(BouncedRecipient{Address: list[0], Action: actionInWords(b.msg), Reply: b.reason()})
 }
 
 // verp finds a recipient that the sender has written into its return path, as

@@ -84,7 +84,7 @@ var reasonWords = []struct {
 		"insufficient system", "disk full", "no space left", "permission denied", "service unavailable", "system not accepting", "configuration error", "can't create", "cannot create", "couldn't create",
 		"unable to deliver to mailbox", "deferral", "processing error", "error while being processed", "mailer error", "protocol error", "pipe to", "exit status", "server configuration",
 	}},
-	{spamRefused, []string{"rejected by", "access denied", "denied", "policy", "listed", "forbidden", "not authorized", "unauthorized", "refused"}},
+	{spamRefused, []string{"rejected by", "access denied", "denied", "policy", "forbidden", "not authorized", "unauthorized", "refused"}},
 }
 
 // userUnknownWords say that there is no such mailbox.

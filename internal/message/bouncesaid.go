@@ -11,7 +11,7 @@ func (b *bounceReader) say(lines []noticeLine, mentions []mention) {
 	whole, searched := "", false
 	for i := range b.report.Recipients {
 		r := &b.report.Recipients[i]
-		if r.Reply != "" && weight(r.Reply) > 0 {
+		if r.Reply != "" || r.succeeded() {
 			continue
 		}
 		words := b.saidOf(r.Address, lines, mentions)
@@ -24,9 +24,7 @@ func (b *bounceReader) say(lines []noticeLine, mentions []mention) {
 				words = whole
 			}
 		}
-		if r.Reply == "" || weight(words) > 0 {
-			r.Reply = squeeze(strings.TrimSpace(r.Reply + " " + words))
-		}
+		r.Reply = squeeze(words)
 	}
 }
 
@@ -41,7 +39,11 @@ func (b *bounceReader) saidOf(addr string, lines []noticeLine, mentions []mentio
 		}
 		n++
 		over := above(lines, m)
-		for _, words := range [...]string{b.behind(lines, mentions, k), onLine(m, lines), over, over + " " + lines[m.line].text} {
+		both := over
+		if over != "" {
+			both += " " + lines[m.line].text
+		}
+		for _, words := range [...]string{b.behind(lines, mentions, k), onLine(m, lines), over, both} {
 			if score := telling(words); strings.TrimSpace(words) != "" && score > bestScore {
 				best, bestScore = words, score
 			}
@@ -212,7 +214,16 @@ func reasonIn(lines []noticeLine) string {
 	return squeeze(strings.Join(words, " "))
 }
 
-// delayedWords reports a warning: the mail system goes on trying.
-func delayedWords(m *Message) bool {
-	return delayPhrases.in(fold(m.Subject + " " + head(m.Text, 2000)))
+// actionInWords tells a warning, after which the mail system goes on trying,
+// and a success from a failure.
+func actionInWords(m *Message) string {
+	const delayed, delivered = 1, 2
+	words := fold(m.Subject + " " + head(m.Text, 2000))
+	switch found := fatePhrases.found(words); {
+	case found&delayed != 0:
+		return "delayed"
+	case found&delivered != 0 && reasonInWords(words) == noReason:
+		return "delivered"
+	}
+	return "failed"
 }

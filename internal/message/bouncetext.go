@@ -57,13 +57,13 @@ func (b *bounceReader) notice() {
 		b.choose(lines, mentions)
 	}
 	b.say(lines, mentions)
-	delayed := len(b.statuses) == 0 && delayedWords(b.msg)
+	if len(b.statuses) > 0 {
+		return
+	}
+	action := actionInWords(b.msg)
 	for i := range b.report.Recipients {
-		if r := &b.report.Recipients[i]; r.Action == "" && len(b.statuses) == 0 {
-			r.Action = "failed"
-			if delayed {
-				r.Action = "delayed"
-			}
+		if r := &b.report.Recipients[i]; r.Action == "" {
+			r.Action = action
 		}
 	}
 }

@@ -45,6 +45,9 @@ var delayWords = []string{
 	"weiterhin versucht", "nouvelle tentative", "seguirá intentando", "попытки доставки будут продолжены", "将继续尝试", "引き続き配信を試み", "delayed 24 hours", "delayed 48 hours", "delayed 72 hours",
 }
 
+// successWords say that the mail has arrived.
+var successWords = []string{"successfully delivered", "delivered successfully", "successful mail delivery", "was successfully relayed", "has been delivered to the following", "was delivered to the following", "has been successfully", "erfolgreich zugestellt", "remis avec succès", "entregado correctamente"}
+
 // systemNames are what mail systems call themselves in the From field, and
 // vagueNames what people's teams are called, too.
 var (
@@ -57,7 +60,7 @@ var (
 var (
 	bounceSubjectPhrases = newPhrases(bounceSubjects)
 	bounceWordPhrases    = newPhrases(bounceWords)
-	delayPhrases         = newPhrases(delayWords)
+	fatePhrases          = newPhrases(delayWords, successWords)
 )
 
 // bounceInWords recognises a delivery failure that is not in the standard
@@ -76,7 +79,7 @@ func bounceInWords(m *Message, carries bool) string {
 	signs := sender
 	for _, there := range [...]bool{
 		bounceSubjectPhrases.in(fold(head(m.Subject, 500))),
-		bounceWordPhrases.in(fold(head(m.Text, 4096))),
+		bounceWordPhrases.in(fold(head(m.Text, 4096))) || statusInWords(head(m.Text, 4096)) != "",
 		carries,
 	} {
 		if there {

@@ -3,7 +3,7 @@ package message
 // silentSenders begin local parts, without marks, that take no answers.
 var silentSenders = []string{
 	"noreply", "donotreply", "dontreply", "neverreply", "noresponse", "nepasrepondre", "neplusrepondre", "noresponder", "noresponda", "naoresponda", "naoresponder", "nonrispondere", "keineantwort", "nichtantworten", "bittenichtantworten", "antwortnicht", "nietbeantwoorden", "geenantwoord", "svarikke", "svaraej", "svarainte", "eivastaa", "alavastaa", "nieodpowiadaj", "neodpovidat", "neodpovidejte", "nevalaszolj", "nuraspunde", "neotvechayte", "neotvechat", "cevaplamayin", "yanitlamayin",
-	"mailerdaemon", "autoreply", "autoresponder", "autorespond", "nagios", "icinga", "zabbix", "checkmk", "prtg", "alertmanager", "logwatch", "cronjob", "crondaemon", "fail2ban", "uptimerobot", "jenkins", "wordpress",
+	"mailerdaemon", "autoreply", "autoresponder", "autorespond", "nagios", "icinga", "zabbix", "checkmk", "prtg", "alertmanager", "logwatch", "cronjob", "crondaemon", "fail2ban", "uptimerobot", "jenkins", "wordpress", "dmarcreport", "dmarcnoreply", "tlsrpt", "autoconfirm", "shipconfirm", "shipmenttracking",
 }
 
 // programSenders are local parts that programs use, and now and then people.
@@ -16,12 +16,12 @@ var programSenders = []string{
 var serviceFields = []string{
 	"X-GitHub-Reason", "X-GitHub-Sender", "X-JIRA-FingerPrint", "X-Jenkins-Job", "X-Jenkins-Result", "X-Cron-Env", "X-Bugzilla-Reason", "X-Bugzilla-Type", "X-Redmine-Host", "X-Sentry-Project", "X-Trac-Project", "X-Gerrit-MessageType", "X-Launchpad-Message-Rationale",
 	"X-Atlassian-Mail-Message-Id", "X-Bitbucket", "X-Phabricator-Sent-This-Message", "X-MantisBT-Version", "X-PagerDuty-Incident", "X-Amz-Sns-Message-Type", "X-Nagios-Notification-Type", "X-Monit-Event", "X-PRTG", "X-Site24x7", "X-Pingdom", "X-StatusCake", "X-Discourse-Topic-Id",
-	"X-LinkedIn-Template", "X-Facebook-Notify", "X-Twitter-Notify", "X-Mailer-Daemon", "X-Slack-Notification", "X-OTRS-Notification", "X-AMAZON-MAIL-RELAY-TYPE",
+	"X-LinkedIn-Template", "X-Facebook-Notify", "X-Twitter-Notify", "X-Mailer-Daemon", "X-Slack-Notification", "X-OTRS-Notification", "X-AMAZON-MAIL-RELAY-TYPE", "TLS-Report-Domain", "TLS-Report-Submitter",
 }
 
 // servicePrefixes begin the names, in lower case, of such fields.
 var servicePrefixes = []string{
-	"x-github-", "x-gitlab-", "x-jenkins-", "x-nagios", "x-icinga", "x-zabbix", "x-prtg", "x-check-mk", "x-checkmk", "x-alertmanager", "x-cron", "x-bugzilla-", "x-redmine-", "x-jira-", "x-sentry-", "x-trac-", "x-gerrit-", "x-launchpad-", "x-pagerduty", "x-datadog", "x-opsgenie", "x-grafana", "x-monit-", "x-smartd", "x-logwatch", "x-fail2ban", "x-phabricator-", "x-travis", "x-circleci", "x-buildbot", "x-uptimerobot", "x-newrelic", "x-nodeping", "x-centreon", "x-librenms", "x-observium", "x-solarwinds",
+	"x-github-", "x-gitlab-", "x-jenkins-", "x-nagios", "x-icinga", "x-zabbix", "x-prtg", "x-check-mk", "x-checkmk", "x-alertmanager", "x-cron", "x-bugzilla-", "x-redmine-", "x-jira-", "x-sentry-", "x-trac-", "x-gerrit-", "x-launchpad-", "x-pagerduty", "x-datadog", "x-opsgenie", "x-grafana", "x-monit-", "x-smartd", "x-logwatch", "x-fail2ban", "x-phabricator-", "x-travis", "x-circleci", "x-buildbot", "x-uptimerobot", "x-newrelic", "x-nodeping", "x-centreon", "x-librenms", "x-observium", "x-solarwinds", "x-servicenow-generated",
 }
 
 // servicePrograms name themselves as the mail program.
@@ -29,7 +29,7 @@ var servicePrograms = []string{"nagios", "icinga", "zabbix", "prtg", "check_mk",
 
 // certainSubjects begin subjects, in folded form, that only programs write.
 var certainSubjects = []string{
-	"[firing:", "[alerting]", "** problem", "** recovery", "** acknowledgement", "** downtimestart", "** flapping", "*** problem", "problem service alert", "problem host alert", "recovery service alert", "[fail2ban]", "[triggered on {", "[recovered on {", "[monitor alert]", "alarm: \"", "ok: \"", "logwatch for ", "anacron job ", "build failed in jenkins", "jenkins build is", "[zabbix]", "[icinga]", "[nagios]", "[prtg", "[prtg network monitor", "monitor is down", "monitor is up", "[checkmk]", "check_mk:", "checkmk:", "[logcheck]", "smart error (", "degradedarray event", "fail event on /dev/md", "sparesmissing event", "[cacti]", "pingdom alert", "[uptime robot]", "[uptimerobot]", "amazon cloudwatch", "aws notification message", "aws notification - ", "[graylog]", "security alert for ", "[drone]", "[travis]", "[pagerduty]", "[opsgenie]", "[datadog]", "[site24x7", "output from your job", "apt-listchanges", "unattended-upgrades result", "unattended upgrade returned", "*** security information for",
+	"[firing:", "[alerting]", "** problem", "** recovery", "** acknowledgement", "** downtimestart", "** flapping", "*** problem", "problem service alert", "problem host alert", "recovery service alert", "[fail2ban]", "[triggered on {", "[recovered on {", "[monitor alert]", "alarm: \"", "ok: \"", "logwatch for ", "anacron job ", "build failed in jenkins", "jenkins build is", "[zabbix]", "[icinga]", "[nagios]", "[prtg", "[prtg network monitor", "monitor is down", "monitor is up", "[checkmk]", "check_mk:", "checkmk:", "[logcheck]", "smart error (", "degradedarray event", "fail event on /dev/md", "sparesmissing event", "[cacti]", "pingdom alert", "[uptime robot]", "[uptimerobot]", "amazon cloudwatch", "aws notification message", "aws notification - ", "[graylog]", "security alert for ", "[drone]", "[travis]", "[pagerduty]", "[opsgenie]", "[datadog]", "[site24x7", "report domain:", "[preview] report domain:", "output from your job", "apt-listchanges", "unattended-upgrades result", "unattended upgrade returned", "*** security information for",
 }
 
 // likelySubjects begin subjects that are a program's more often than not.
