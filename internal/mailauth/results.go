@@ -21,7 +21,11 @@ func ResultsField(authservID string, in Input, v ticketstore.Verdict) string {
 	if d, err := address.ParseDomain(authservID); err == nil {
 		authservID = string(d) // A-labels: the field is ASCII
 	}
-	b.WriteString(resultsName + ": " + quoteValue(authservID))
+	id := quoteValue(authservID)
+	if strings.Contains(authservID, "@") { // lets a value stand as it is, but no name
+		id = quoteAlways(authservID)
+	}
+	b.WriteString(resultsName + ": " + id)
 	result := func(method, result, reason string, properties ...string) {
 		b.WriteString(";\r\n\t" + method + "=" + word(result))
 		if reason != "" {

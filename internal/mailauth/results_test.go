@@ -68,6 +68,14 @@ func FuzzResultsField(f *testing.F) {
 		if n := outsideQuotes(h.Fields[0].Value, '('); n != 0 {
 			t.Fatalf("a comment in %q", field)
 		}
+		read, err := readResults(h.Fields[0].Value)
+		var methods []string
+		for _, one := range read.list {
+			methods = append(methods, one.method)
+		}
+		if err != nil && quoteValue(id) == id || err == nil && !slices.Equal(methods, []string{"spf", "dkim", "dmarc", "arc"}) {
+			t.Fatalf("reads as %q, %v: %q", methods, err, field)
+		}
 		if got := Distrusted(id, h); quoteValue(id) == id && len(got) != 1 {
 			t.Fatalf("our own field is not recognised: %q", field)
 		}
