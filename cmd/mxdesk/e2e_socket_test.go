@@ -18,14 +18,14 @@ import (
 // manager hands sockets to a desk, as systemd does: it opens them once and holds
 // them over every restart.
 type manager struct {
-	addr   map[string]string // of each name
-	notify *net.UnixConn
+	addr  map[string]string // of each name
+	words chan string       // what the server says to it
 }
 
 // managed makes a desk whose sockets have these names.
 func managed(t *testing.T, d *installation, names ...string) *manager {
 	t.Helper()
-	m := &manager{addr: map[string]string{}}
+	m := &manager{addr: map[string]string{}, words: make(chan string, 100)}
 	var files []*os.File
 	for _, name := range names {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -41,11 +41,12 @@ func managed(t *testing.T, d *installation, names ...string) *manager {
 		t.Cleanup(func() { f.Close(); l.Close() })
 	}
 	path := filepath.Join(t.TempDir(), "notify")
-	var err error
-	if m.notify, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"}); err != nil {
+	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { m.notify.Close() })
+	t.Cleanup(func() { notify.Close() })
+	go m.listen(notify)
 	d.manage = func(cmd *exec.Cmd) {
 		// LISTEN_PID must be the server's own, which only it can know before.
 		cmd.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`}, cmd.Args...)
@@ -56,14 +57,31 @@ func managed(t *testing.T, d *installation, names ...string) *manager {
 	return m
 }
 
+// listen hears what the server says, until the socket is closed.
+func (m *manager) listen(notify *net.UnixConn) {
+	b := make([]byte, 1000)
+	for {
+		n, err := notify.Read(b)
+		if err != nil {
+			return
+		}
+		select {
+		case m.words <- string(b[:n]):
+		default: // nobody wants to know
+		}
+	}
+}
+
 // told wants the next word of the server to its manager to begin so.
 func (m *manager) told(t *testing.T, want string) {
 	t.Helper()
-	b := make([]byte, 1000)
-	_ = m.notify.SetReadDeadline(time.Now().Add(patience))
-	n, err := m.notify.Read(b)
-	if err != nil || !strings.HasPrefix(string(b[:n]), want) {
-		t.Fatalf("the manager is told %q (%v), want %s", b[:n], err, want)
+	select {
+	case got := <-m.words:
+		if !strings.HasPrefix(got, want) {
+			t.Fatalf("the manager is told %q, want %s", got, want)
+		}
+	case <-time.After(patience):
+		t.Fatalf("the manager is not told %s", want)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,9 @@ const (
 	firstFD = 3
 	// maxSockets bounds what is taken over: far more than a desk listens on.
 	maxSockets = 64
+	// hearing is how long the manager may take to hear a word: it must not hold up
+	// a stop.
+	hearing = time.Second
 )
 
 // Socket is a listening socket that the manager holds too: closing Listener
@@ -111,7 +115,7 @@ func CloseAll(list []Socket) error {
 }
 
 // Notify tells the manager about a state, such as [Ready]. Without a manager
-// that asked for it, nothing happens.
+// that asked for it, nothing happens. One that does not listen costs a second.
 func (m *Manager) Notify(state string) error {
 	if m.notify == "" {
 		return nil
@@ -121,6 +125,9 @@ func (m *Manager) Notify(state string) error {
 		return fmt.Errorf("notifying the service manager: %w", err)
 	}
 	defer c.Close()
+	if err := c.SetWriteDeadline(time.Now().Add(hearing)); err != nil {
+		return fmt.Errorf("notifying the service manager: %w", err)
+	}
 	if _, err := c.Write([]byte(state)); err != nil {
 		return fmt.Errorf("notifying the service manager: %w", err)
 	}

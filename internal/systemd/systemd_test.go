@@ -1,6 +1,7 @@
 package systemd
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -194,5 +195,24 @@ func TestNotify(t *testing.T) {
 	}
 	if err := (&Manager{notify: "/nowhere/notify"}).Notify(Ready); err == nil {
 		t.Error("a manager that is gone is no error")
+	}
+}
+
+// TestNotifyDoesNotWaitForADeafManager: its queue is full, and it reads nothing.
+func TestNotifyDoesNotWaitForADeafManager(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	m := &Manager{notify: path}
+	for range 10_000 {
+		if err = m.Notify(Ready); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %v, want that it took too long", err)
 	}
 }
