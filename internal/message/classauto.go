@@ -131,8 +131,11 @@ var (
 )
 
 // words returns what the new text of a mail says of absence and automation; a
-// long text is nobody's absence.
+// long text is nobody's absence, and what is passed on was said by others.
 func (c *classifier) words() uint32 {
+	if c.msg.PassedOn || c.msg.Forwarded != nil {
+		return 0
+	}
 	text := c.msg.Fresh
 	if strings.TrimSpace(text) == "" {
 		text = c.msg.Text
@@ -161,6 +164,10 @@ func (c *classifier) vacations() (Class, string) {
 	if subject == 2 {
 		return AutoReply, "the subject is one that automatic answers have"
 	}
+	words := c.words()
+	if words&saysReceived != 0 && words&(saysAutomatic|saysUnattended) != 0 {
+		return AutoReply, "the words are those of an automatic acknowledgement"
+	}
 	if subject == 0 && !c.answer() && c.subject != "" {
 		return Human, ""
 	}
@@ -180,14 +187,11 @@ func (c *classifier) vacations() (Class, string) {
 			return AutoReply, "the subject is that of an automatic answer, with " + sign.name
 		}
 	}
-	words := c.words()
 	signs := vacationSigns(words)
 	asks := strings.ContainsAny(m.Fresh, "?？؟") && words&saysAutomatic == 0 // programs do not ask
 	switch {
 	case subject > 0 && refers && !answers(m.Subject) && signs > 0, subject > 0 && signs >= 3 && !asks:
 		return AutoReply, "subject and words are those of an automatic answer"
-	case words&saysReceived != 0 && words&(saysAutomatic|saysUnattended) != 0:
-		return AutoReply, "the words are those of an automatic acknowledgement"
 	case signs >= 4 && !asks, signs == 3 && (nullReturnPath(m) || m.Has("Precedence") || m.Has("X-Auto-Response-Suppress")):
 		return AutoReply, "the words are those of an automatic answer"
 	}
