@@ -236,6 +236,9 @@ func TestPhrases(t *testing.T) {
 			if f := fold(p); strings.TrimSpace(f) != strings.TrimSpace(p) {
 				t.Errorf("%s: %q can never be found, %q can", name, p, f)
 			}
+			if len(p) < 3 && !strings.HasSuffix(name, "Subjects") {
+				t.Errorf("%s: %q is too short for the index", name, p)
+			}
 			if slices.Contains(list[:i], p) {
 				t.Errorf("%s has %q twice", name, p)
 			}

@@ -1,6 +1,9 @@
 package message
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // listFields are set by programs that pass one mail to many who asked for it
 // (RFC 2919, RFC 2369).
@@ -125,10 +128,8 @@ func localSign(local string) int {
 	case strings.HasSuffix(base, "noreply") || strings.HasSuffix(base, "donotreply"):
 		return 2
 	}
-	for _, name := range programSenders {
-		if base == name || base == name+"s" {
-			return 1
-		}
+	if slices.Contains(programSenders, base) || slices.Contains(programSenders, strings.TrimSuffix(base, "s")) {
+		return 1
 	}
 	return 0
 }

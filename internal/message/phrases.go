@@ -12,7 +12,7 @@ import (
 // phrases finds many phrases in one pass over a folded text. They come in at
 // most 32 groups; what counts is which groups have one in the text.
 type phrases struct {
-	begin [1 << 10]uint64 // a bit for each pair of octets that a phrase begins with
+	begin [1 << 10]uint64 // a bit for each key that a phrase begins with
 	rank  [1 << 10]uint16 // how many bits stand before each word of begin
 	lists [][]phrase      // for each bit of begin, in order
 }
@@ -20,27 +20,22 @@ type phrases struct {
 type phrase struct {
 	text  string
 	group uint32 // one bit
-	third byte   // octet, to turn most of them down at once; 0 when there is none
 }
 
 // newPhrases makes the index of lists whose phrases are folded and have at
-// least two octets.
+// least three octets.
 func newPhrases(groups ...[]string) *phrases {
-	byTwo := map[uint16][]phrase{}
+	byKey := map[uint16][]phrase{}
 	for i, list := range groups {
 		for _, text := range list {
-			key := uint16(text[0])<<8 | uint16(text[1])
-			f := phrase{text: text, group: 1 << i}
-			if len(text) > 2 {
-				f.third = text[2]
-			}
-			byTwo[key] = append(byTwo[key], f)
+			key := phraseKey(text[0], text[1], text[2])
+			byKey[key] = append(byKey[key], phrase{text, 1 << i})
 		}
 	}
 	p := &phrases{}
-	for _, key := range slices.Sorted(maps.Keys(byTwo)) {
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
 		p.begin[key>>6] |= 1 << (key & 63)
-		p.lists = append(p.lists, byTwo[key])
+		p.lists = append(p.lists, byKey[key])
 	}
 	n := 0
 	for i, word := range p.begin {
@@ -50,7 +45,13 @@ func newPhrases(groups ...[]string) *phrases {
 	return p
 }
 
-// starting are the phrases that begin with a pair of octets.
+// phraseKey tells the three octets that phrases begin with apart; letters of
+// ASCII entirely.
+func phraseKey(a, b, c byte) uint16 {
+	return uint16(a)<<10 ^ uint16(b)<<5 ^ uint16(c)
+}
+
+// starting are the phrases that begin with a key.
 func (p *phrases) starting(key uint16) []phrase {
 	word, bit := p.begin[key>>6], uint64(1)<<(key&63)
 	if word&bit == 0 {
@@ -62,15 +63,9 @@ func (p *phrases) starting(key uint16) []phrase {
 // found returns the groups that have a phrase in the text. Very short phrases
 // must be whole words: queue numbers hold any three letters.
 func (p *phrases) found(text string) (groups uint32) {
-	for i := 0; i+1 < len(text); i++ {
-		third := byte(0)
-		if i+2 < len(text) {
-			third = text[i+2]
-		}
-		list := p.starting(uint16(text[i])<<8 | uint16(text[i+1]))
-		for k := range list {
-			f := &list[k]
-			if (f.third == third || f.third == 0) && groups&f.group == 0 && strings.HasPrefix(text[i:], f.text) && (len(f.text) > 3 || whole(text, i, len(f.text))) {
+	for i := 0; i+2 < len(text); i++ {
+		for _, f := range p.starting(phraseKey(text[i], text[i+1], text[i+2])) {
+			if groups&f.group == 0 && strings.HasPrefix(text[i:], f.text) && (len(f.text) > 3 || whole(text, i, len(f.text))) {
 				groups |= f.group
 			}
 		}
@@ -89,35 +84,42 @@ func whole(text string, at, n int) bool {
 // fold makes a text comparable with the lists of phrases: lower case, one
 // blank between words, plain apostrophes and quotes.
 func fold(s string) string {
-	var b strings.Builder
-	b.Grow(len(s))
+	out := make([]byte, 0, len(s))
 	blank := false
 	for i := 0; i < len(s); {
-		c, n := rune(s[i]), 1
+		c := s[i]
 		if c >= utf8.RuneSelf {
-			c, n = utf8.DecodeRuneInString(s[i:])
-		}
-		i += n
-		if c <= ' ' || c == '\u00a0' || c == '\u202f' || c == '\u3000' || c >= utf8.RuneSelf && unicode.IsSpace(c) {
-			blank = b.Len() > 0
+			r, n := utf8.DecodeRuneInString(s[i:])
+			i += n
+			if unicode.IsSpace(r) {
+				blank = true
+				continue
+			}
+			if blank && len(out) > 0 {
+				out = append(out, ' ')
+			}
+			blank = false
+			out = utf8.AppendRune(out, foldRune(r))
 			continue
 		}
-		if blank {
-			b.WriteByte(' ')
-			blank = false
+		i++
+		if c <= ' ' {
+			blank = true
+			continue
 		}
+		if blank && len(out) > 0 {
+			out = append(out, ' ')
+		}
+		blank = false
 		switch {
 		case c >= 'A' && c <= 'Z':
-			b.WriteByte(byte(c) + 'a' - 'A')
+			c += 'a' - 'A'
 		case c == '`':
-			b.WriteByte('\'')
-		case c < utf8.RuneSelf:
-			b.WriteByte(byte(c))
-		default:
-			b.WriteRune(foldRune(c))
+			c = '\''
 		}
+		out = append(out, c)
 	}
-	return b.String()
+	return string(out)
 }
 
 func foldRune(r rune) rune {
