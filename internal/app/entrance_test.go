@@ -63,6 +63,7 @@ func TestEntrances(t *testing.T) {
 		"the end of a port is no port":         {listen: []string{"0.0.0.0:2525"}, handed: []string{" [::]:25"}, problem: "could be of any kind"},
 		"TLS without a certificate":            {listen: []string{used}, noTLS: true, handed: []string{"smtp [::]:25", "smtps [::]:465"}, problem: `socket "smtps" is for TLS`},
 		"what is handed over does not mend it": {listen: []string{used}, handed: []string{"smtps [::]:465"}, problem: "cannot listen on " + used},
+		"a Unix socket, by name":               {listen: []string{used}, handed: []string{"smtp /run/socket"}, want: []string{"smtp /run/socket"}},
 		"no port at all":                       {listen: []string{"0.0.0.0:25"}, handed: []string{" /run/socket"}, problem: "could be of any kind"},
 	} {
 		t.Run(name, func(t *testing.T) {
