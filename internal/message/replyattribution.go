@@ -33,6 +33,9 @@ func (s *splitter) attributionAt(end int) (start int, sure strength) {
 	if !endsAttribution(s.lines[end]) || !s.spend(len(s.lines[end])) {
 		return -1, noAttribution
 	}
+	if isRuled(s.lines[end]) && containsVerb(strings.ToLower(s.lines[end])) {
+		return end, strongAttribution
+	}
 	start = -1
 	text := ""
 	for i := end; i >= 0 && i > end-maxAttributionLines && !blank(s.lines[i]); i-- {
@@ -48,6 +51,12 @@ func (s *splitter) attributionAt(end int) (start int, sure strength) {
 		}
 	}
 	return start, sure
+}
+
+// isRuled reports a line with a rule on both sides of its words.
+func isRuled(line string) bool {
+	t := strings.TrimSpace(line)
+	return strings.HasPrefix(t, "---") && strings.HasSuffix(t, "---")
 }
 
 // endsSentence reports a line behind which no attribution goes on.

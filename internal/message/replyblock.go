@@ -100,6 +100,24 @@ func (s *splitter) readBlock(at int) headerBlock {
 	return b
 }
 
+// notesBlock reports the header block of Lotus Notes: the author, the date below,
+// then names without a colon in lines of their own, values below them.
+func (s *splitter) notesBlock(at int) bool {
+	const reach = 20 // lines of the block
+	if at+1 >= len(s.lines) || len(s.lines[at]) > 120 || len(s.lines[at+1]) > 60 {
+		return false
+	}
+	date := strings.ToLower(strings.TrimSpace(s.lines[at+1]))
+	if date == "" || !digitAt(date, 0) || !numericDate(date) || !hasTime(date) || !s.spend(len(date)) {
+		return false
+	}
+	seen := label(0)
+	for i := at + 2; i < len(s.lines) && i < at+reach; i++ {
+		seen |= labelNames[labelName(s.lines[i])]
+	}
+	return seen&labelTo != 0 && seen&labelSubject != 0
+}
+
 // field is where the value of a label goes.
 func (b *headerBlock) field(l label) *string {
 	switch l {

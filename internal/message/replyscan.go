@@ -35,6 +35,8 @@ type splitter struct {
 	unclear bool
 	// first is the first line of the sender's own, or the number of lines.
 	first int
+	// dividing says that lines of two hyphens divide the text.
+	dividing bool
 }
 
 // about is what the header says about the text.
@@ -167,7 +169,7 @@ func (s *splitter) scan() {
 			s.passed = i + 1 // not quoted: all of the rest is content
 		case asksToAnswerAbove(line):
 			s.cut = s.above(i)
-		case isSeparator(line, originalWords) || s.block(i) > 0:
+		case isSeparator(line, originalWords) || s.block(i) > 0 || s.notesBlock(i):
 			s.foundBlock(i)
 		default:
 			s.attribution(i)

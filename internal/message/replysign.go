@@ -91,10 +91,14 @@ func (s *splitter) anyOwn(at int) bool { return s.first < at }
 // divides reports that a line of two hyphens divides a text, as grep does with
 // what it finds: there are more of them, or more below than a signature has.
 func (s *splitter) divides(i int) bool {
+	if s.dividing {
+		return true
+	}
 	n := 0
 	for j := i + 1; j < s.cut && s.kinds[j] == own && n <= 2*maxSignature; j++ {
 		switch t := strings.TrimSpace(s.lines[j]); {
 		case t == "--" && j > 0 && !blank(s.lines[j-1]) && i > 0 && !blank(s.lines[i-1]):
+			s.dividing = true
 			return true
 		case t != "":
 			n++
@@ -263,8 +267,13 @@ func (s *splitter) closing(first, end int) {
 		case t == "":
 			continue
 		case isClosing(t):
-			if n >= 2 && s.anyOwn(i) && s.contactBelow(i+1) {
+			if n >= 2 && s.anyOwn(i) && s.cardBelow(i+1, end) {
 				s.mark(i, end, sig)
+			}
+			return
+		case isThanks(t):
+			if n >= 2 && s.anyOwn(i) && s.cardBelow(i+1, end) {
+				s.mark(i+1, end, sig)
 			}
 			return
 		case isProse(t) && !isContact(t):
@@ -274,14 +283,26 @@ func (s *splitter) closing(first, end int) {
 	}
 }
 
-// isClosing reports a line that ends a letter.
-func isClosing(t string) bool {
-	t = strings.ToLower(strings.TrimRight(t, " ,.!*_-–—;"))
-	t = strings.TrimLeft(t, " *_-")
-	for _, c := range closings {
-		if t == c {
-			return true
+// cardBelow reports that what stands below a closing is more than a name and
+// nothing said: there is a title, a company or a way to reach somebody.
+func (s *splitter) cardBelow(from, end int) bool {
+	card := false
+	for _, line := range s.lines[from:end] {
+		t := strings.ToLower(strings.TrimSpace(line))
+		if strings.HasPrefix(t, "ps") || strings.HasPrefix(t, "p.s") {
+			return false
 		}
+		card = card || isContact(t) || strings.ContainsAny(t, "@|&•·") || mentionsAny(t, titles)
 	}
-	return false
+	return card && s.contactBelow(from)
+}
+
+// isClosing reports a line that ends a letter.
+func isClosing(t string) bool { return has(closings, bareLine(t)) }
+
+// isThanks reports a line of thanks, which says something and stays.
+func isThanks(t string) bool { return has(thanks, bareLine(t)) }
+
+func bareLine(t string) string {
+	return strings.ToLower(strings.Trim(t, " ,.!*_-–—;"))
 }

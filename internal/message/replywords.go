@@ -84,7 +84,7 @@ var answerWords = words(`reply|replies|answer|respond|response|type|write|antwor
 // sentFromWords begin the line that a program adds below a text.
 var sentFromWords = words(`
 sent from my |sent from a |sent from mail for |sent from mail |sent from outlook|sent from typeapp|sent from yahoo|sent from proton|sent from gmail|sent from nine|sent from bluemail|sent from hey|sent from front
-sent from samsung|sent from the |sent from iphone|sent from ipad|sent from android|sent from mobile|sent using |sent via |sent with |sent by |get outlook for |get bluemail|sent while mobile|sent on the go
+sent from samsung|sent from the |sent from iphone|sent from ipad|sent from android|sent from mobile|sent using |sent via |sent with |get outlook for |get bluemail|sent while mobile|sent on the go
 von meinem |von meiner |gesendet von |gesendet mit |gesendet über |gesendet aus |gesendet vom |diese nachricht wurde von mein|diese nachricht wurde mit |diese e-mail wurde von mein
 envoyé de mon |envoyé depuis |envoyé à partir |envoyé avec |envoyé de |envoyé via |provenance : |télécharger outlook|téléchargez outlook|obtenir outlook|obtenez outlook
 enviado desde |enviado do |enviado de mi |enviado de |enviado a partir |enviado con |enviado com |enviado via |enviado pelo |obtener outlook|obtenga outlook|obter outlook|obtenha o outlook|baixe o outlook|enviat des de|enviat amb
@@ -105,7 +105,7 @@ var devices = words(`iphone|ipad|android|samsung|galaxy|blackberry|huawei|xiaomi
 
 // footers begin what programs and companies put below a text.
 var footers = words(`
-please consider the environment|think before you print|save a tree|bitte denken sie an die umwelt|bitte prüfen sie, ob diese|pensez à l'environnement|avant d'imprimer|antes de imprimir|prima di stampare
+please consider the environment|think before you print|save a tree|bitte denken sie an die umwelt|bitte prüfen sie, ob diese|pensez à l'environnement|avant d'imprimer|n'imprimez ce |antes de imprimir|prima di stampare
 virus-free. |this email has been checked for viruses|this email has been scanned|this message has been scanned|diese e-mail wurde von avast|virenfrei. |garanti sans virus|cet e-mail a été vérifié|libre de virus|este correo electrónico ha sido comprobado|virus-free
 you received this message because you are subscribed|you are receiving this because|reply to this email directly|to unsubscribe from this group|diese nachricht erhalten sie, weil
 confidentiality notice|disclaimer:|legal notice:|privileged and confidential|vertraulichkeitshinweis|avis de confidentialité|aviso de confidencialidad|aviso legal|avviso di riservatezza|aviso de confidencialidade`)
@@ -119,16 +119,22 @@ var (
 
 // closings end a letter; the name stands below.
 var closings = words(`
-regards|best regards|kind regards|warm regards|many thanks and regards|thanks and regards|thanks & regards|best wishes|best|all the best|cheers|sincerely|yours sincerely|yours faithfully|yours truly|sincerely yours|respectfully|cordially|with best regards|with kind regards|kindest regards|thanks|thank you|many thanks|thx|br|rgds
+regards|best regards|kind regards|warm regards|many thanks and regards|thanks and regards|thanks & regards|best wishes|best|all the best|cheers|sincerely|yours sincerely|yours faithfully|yours truly|sincerely yours|respectfully|cordially|with best regards|with kind regards|kindest regards|br|rgds
 mit freundlichen grüßen|mit freundlichen grüssen|mit freundlichem gruß|mit freundlichem gruss|mit besten grüßen|freundliche grüße|freundliche grüsse|viele grüße|viele grüsse|liebe grüße|beste grüße|beste grüsse|schöne grüße|herzliche grüße|herzliche grüsse|gruß|gruss|grüße|mfg|vg|lg|hochachtungsvoll
 cordialement|bien cordialement|très cordialement|bien à vous|salutations|meilleures salutations|sincères salutations|salutations distinguées|amicalement|respectueusement
-saludos|saludos cordiales|un saludo|un cordial saludo|cordialmente|atentamente|atte|muchas gracias|gracias|cordiali saluti|distinti saluti|saluti|un saluto|grazie|grazie mille
-met vriendelijke groet|met vriendelijke groeten|vriendelijke groet|vriendelijke groeten|groeten|groet|hartelijke groet|mvg|atenciosamente|com os melhores cumprimentos|melhores cumprimentos|cumprimentos|obrigado|obrigada|abraços|salutacions|atentament|cu stimă|cu respect|mulțumesc|toate cele bune
+saludos|saludos cordiales|un saludo|un cordial saludo|cordialmente|atentamente|atte|cordiali saluti|distinti saluti|saluti|un saluto
+met vriendelijke groet|met vriendelijke groeten|vriendelijke groet|vriendelijke groeten|groeten|groet|hartelijke groet|mvg|atenciosamente|com os melhores cumprimentos|melhores cumprimentos|cumprimentos|abraços|salutacions|atentament|cu stimă|cu respect|toate cele bune
 med vänliga hälsningar|med vänlig hälsning|vänliga hälsningar|hälsningar|mvh|med venlig hilsen|venlig hilsen|de bedste hilsner|hilsen|med vennlig hilsen|vennlig hilsen|ystävällisin terveisin|terveisin|parhain terveisin
-z poważaniem|pozdrawiam|z pozdrowieniami|s pozdravem|s přátelským pozdravem|s úctou|děkuji|s pozdravom|ďakujem|srdačan pozdrav|lijep pozdrav|s poštovanjem|pozdrav|s spoštovanjem|lep pozdrav|lp|с поштовањем
-üdvözlettel|tisztelettel|köszönettel|saygılarımla|iyi çalışmalar|teşekkürler|με εκτίμηση|φιλικά|ευχαριστώ
-с уважением|с наилучшими пожеланиями|спасибо|з повагою|дякую|с уважение|поздрави|pagarbiai|su pagarba|ar cieņu|lugupidamisega|parimate soovidega
-בברכה|תודה|مع تحياتي|مع أطيب التحيات|تحياتي|با احترام|よろしくお願いします|よろしくお願いいたします|敬具|此致|祝好|谢谢|謝謝|감사합니다|trân trọng|thân ái|salam|hormat kami|hormat saya|terima kasih`)
+z poważaniem|pozdrawiam|z pozdrowieniami|s pozdravem|s přátelským pozdravem|s úctou|s pozdravom|srdačan pozdrav|lijep pozdrav|s poštovanjem|pozdrav|s spoštovanjem|lep pozdrav|lp|с поштовањем
+üdvözlettel|tisztelettel|saygılarımla|iyi çalışmalar|με εκτίμηση|φιλικά
+с уважением|с наилучшими пожеланиями|з повагою|с уважение|поздрави|pagarbiai|su pagarba|ar cieņu|lugupidamisega|parimate soovidega
+בברכה|مع تحياتي|مع أطيب التحيات|تحياتي|با احترام|よろしくお願いします|よろしくお願いいたします|敬具|此致|祝好|trân trọng|thân ái|salam|hormat kami|hormat saya`)
+
+// titles are what people and companies are called below a name.
+var titles = words(`gmbh|ltd|inc.|llc|corp|s.a.|s.r.l|sarl|b.v.|a/s|s.l.|ооо|株式会社|公司|ceo|cto|cfo|manager|director|engineer|head of|sales|support|team|consultant|developer|officer|department|assistant|president|founder|professor|geschäftsführ|leiter|abteilung|vertrieb|directeur|directrice|responsable|chef de|gerente|jefe|direttore|responsabile|hoofd|diretor|chef|johtaja|kierownik|dyrektor|ředitel|директор|менеджер|начальник|müdür|vezető|tel|fax|mobil`)
+
+// thanks are closings that say something.
+var thanks = words(`thanks|thank you|many thanks|thx|thanks a lot|thank you very much|danke|vielen dank|danke schön|merci|merci beaucoup|merci d'avance|muchas gracias|gracias|grazie|grazie mille|bedankt|dank u|obrigado|obrigada|gràcies|mulțumesc|tack|tak|takk|kiitos|dziękuję|děkuji|ďakujem|hvala|köszönöm|köszönettel|teşekkürler|ευχαριστώ|спасибо|дякую|благодаря|ačiū|paldies|aitäh|תודה|شكرا|谢谢|謝謝|ありがとうございます|감사합니다|cảm ơn|terima kasih`)
 
 // words reads a table: a line is a language, words are divided by "|". A blank
 // at the end of a word means that another one follows.
