@@ -108,23 +108,16 @@ func (r *ruling) mail(arg string, d dialogue) {
 			return
 		}
 	}
-	if declaredSize(p.params) > uint64(d.limit) {
+	size, refusal := mailParams(p.params)
+	switch {
+	case refusal != nil:
+		r.reply = refusal
+		return
+	case size > uint64(d.limit):
 		r.reply = tooLarge(d.limit)
 		return
 	}
 	r.pass = "MAIL FROM:<" + p.mailbox + ">" + p.params
-}
-
-// declaredSize is the value of the parameter SIZE (RFC 1870 §6.1), up to 20
-// digits; go-smtp reads no more than 32 bits. What is no number is left to it.
-func declaredSize(params string) uint64 {
-	for f := range strings.FieldsSeq(params) {
-		if len(f) > 5 && strings.EqualFold(f[:5], "SIZE=") {
-			n, _ := strconv.ParseUint(f[5:], 10, 64) // out of range: the greatest number
-			return n
-		}
-	}
-	return 0
 }
 
 func (r *ruling) rcpt(arg string, d dialogue) {
@@ -146,6 +139,9 @@ func (r *ruling) rcpt(arg string, d dialogue) {
 	}
 	if _, err := parseMailbox(p.mailbox); err != nil {
 		r.reply = say(553, 5, 1, 3, "the recipient's address is malformed")
+		return
+	}
+	if r.reply = rcptParams(p.params); r.reply != nil {
 		return
 	}
 	r.pass = "RCPT TO:<" + p.mailbox + ">" + p.params

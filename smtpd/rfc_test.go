@@ -73,10 +73,18 @@ func shown(t *testing.T, name string) bool {
 func TestWhatIsNotOfferedIsRefused(t *testing.T) {
 	cfg := testConfig(t)
 	for _, tt := range []struct{ name, line, want string }{
-		{"BINARYMIME", "MAIL FROM:<ann@client.example> BODY=BINARYMIME", "504 5.5.4 "},
-		{"DSN of MAIL", "MAIL FROM:<ann@client.example> RET=HDRS", "504 5.5.4 "},
+		{"BINARYMIME", "MAIL FROM:<ann@client.example> BODY=BINARYMIME", "555 5.5.4 "},
+		{"DSN of MAIL", "MAIL FROM:<ann@client.example> RET=HDRS", "555 5.5.4 "},
 		{"AUTH", "AUTH PLAIN AGFubgBzZWNyZXQ=", "502 5.5.1 "},
-		{"unknown parameter", "MAIL FROM:<ann@client.example> X-SECRET=1", "500 5.5.4 "},
+		{"unknown parameter", "MAIL FROM:<ann@client.example> X-SECRET=1", "555 5.5.4 "},
+		{"AUTH of MAIL", "MAIL FROM:<ann@client.example> AUTH=<>", "555 5.5.4 "},
+		{"size without number", "MAIL FROM:<ann@client.example> SIZE=", "501 5.5.4 "},
+		{"size with sign", "MAIL FROM:<ann@client.example> SIZE=-1", "501 5.5.4 "},
+		{"size of 21 digits", "MAIL FROM:<ann@client.example> SIZE=000000000000000000001", "501 5.5.4 "},
+		{"two sizes", "MAIL FROM:<ann@client.example> SIZE=1 SIZE=2", "501 5.5.4 "},
+		{"unknown body", "MAIL FROM:<ann@client.example> BODY=9BIT", "501 5.5.4 "},
+		{"SMTPUTF8 with a value", "MAIL FROM:<ann@client.example> SMTPUTF8=1", "501 5.5.4 "},
+		{"DSN of RCPT", "RCPT TO:<support@desk.example> NOTIFY=NEVER", "555 5.5.4 "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -85,6 +93,9 @@ func TestWhatIsNotOfferedIsRefused(t *testing.T) {
 				c := d.dial()
 				defer c.close()
 				c.cmd("EHLO client.example")
+				if strings.HasPrefix(tt.line, "RCPT") {
+					c.cmd("MAIL FROM:<ann@client.example>")
+				}
 				if got := c.cmd(tt.line); !strings.HasPrefix(got, tt.want) {
 					t.Errorf("said %q, want %s", got, tt.want)
 				}
