@@ -5,7 +5,7 @@ GOFUMPT = mvdan.cc/gofumpt@v0.12.0
 FUZZTIME ?= 30s
 BENCH ?= .
 
-.PHONY: build test tools lint bench fuzz soak rot model cover
+.PHONY: build test tools lint bench fuzz soak crowd rot model cover
 
 build:
 	go build -o mxdesk ./cmd/mxdesk
@@ -44,3 +44,7 @@ model:
 # Takes minutes: kills a server under load fifty times and looks for lost mail.
 soak: tools
 	MXDESK_KILL_ROUNDS=50 go test -run TestKillLoop -count 1 -timeout 60m -v ./cmd/mxdesk
+
+# Ten thousand slow clients parked in every phase, and honest ones beside them.
+crowd:
+	MXDESK_CROWD=10000 go test -run TestCrowd -count 1 -timeout 30m -v ./cmd/mxdesk

@@ -1,7 +1,6 @@
 package smtpd
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -11,8 +10,10 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
+	"github.com/emersion/go-smtp"
 	"github.com/rs/zerolog"
 )
 
@@ -20,13 +21,7 @@ const (
 	// maxCommand is the longest command line in octets, line end included: eight
 	// times what RFC 5321 §4.5.3.1.4 asks for.
 	maxCommand = 4 << 10
-	// inputBuffer is what is read from a socket at once.
-	inputBuffer = 16 << 10
-	// freeErrors and freeIdle are what a client may get wrong, or ask without
-	// use, before each further one is slowed down or counted.
-	freeErrors = 10
-	freeIdle   = 100
-	// slowDown is the wait before each command behind freeErrors.
+	// slowDown is the wait before each command of a client that got much wrong.
 	slowDown = 500 * time.Millisecond
 	// tlsHandshake bounds a handshake.
 	tlsHandshake = time.Minute
@@ -36,33 +31,73 @@ const (
 type conn struct {
 	srv   *Server
 	id    string
-	ip    netip.Addr // invalid when the transport has none
-	log   zerolog.Logger
+	way   way
+	relay *Relay // on the other side, nil for anybody else
+	peer  string // its address or "unix", empty for anybody else
 	raw   net.Conn
+	sock  syscall.RawConn // below raw, nil when there is none
 	start time.Time
 
 	// Used by the goroutine that serves the connection only.
-	rw     net.Conn // raw, or TLS over it
-	in     *bufio.Reader
-	tls    string  // version and cipher suite
-	first  bool    // nothing was read yet
-	errors int     // replies that refused for good
-	idle   int     // commands in a row that led nowhere
-	told   [2]bool // MAIL and RCPT were put off for their rate, and that is in the log
+	ip        netip.Addr // of the client; invalid when it is not known
+	log       zerolog.Logger
+	rw        net.Conn // raw, or TLS over it
+	in        input
+	tls       string  // version and cipher suite
+	relayHelo string  // what a relay says that its client said
+	first     bool    // nothing was read yet
+	errors    int     // replies that refused for good
+	idle      int     // commands in a row that led nowhere
+	told      [2]bool // MAIL and RCPT were put off for their rate, and that is in the log
+
+	placed netip.Addr // guarded by srv.mu: the address it is counted by
+	counts bool       // guarded by srv.mu: it is
 
 	mu     sync.Mutex // guards the rest, and the read deadline
+	heard  time.Time  // when the client last said something
+	until  time.Time  // when the content under way must be complete; zero: none is
 	busy   bool       // a transaction is open
-	stop   bool       // the server stops
+	last   *farewell  // it has to end
 	closed bool
 }
 
-func newConn(srv *Server, raw net.Conn, ip netip.Addr) *conn {
+func newConn(srv *Server, raw net.Conn, w way) *conn {
 	now := time.Now()
-	id := newID(now)
-	c := &conn{srv: srv, id: id, ip: ip, raw: raw, rw: raw, start: now, first: true}
-	c.in = bufio.NewReaderSize(raw, inputBuffer)
-	c.log = srv.cfg.Log.With().Str("conn", id).Str("ip", c.client()).Logger()
+	c := &conn{srv: srv, id: newID(now), way: w, ip: clientIP(raw), raw: raw, sock: socket(raw), rw: raw, start: now, heard: now, first: true}
+	c.in = input{src: raw, sock: c.sock}
+	peer := peerName(raw, c.ip)
+	if c.relay = srv.cfg.relayAt(c.ip, peer); c.relay != nil {
+		c.peer = peer
+	}
+	c.note()
 	return c
+}
+
+// note begins a log of the client that is known now.
+func (c *conn) note() {
+	log := c.srv.cfg.Log.With().Str("conn", c.id).Str("ip", c.client())
+	if c.peer != "" {
+		log = log.Str("relay", c.peer)
+	}
+	c.log = log.Logger()
+}
+
+// speaksFor makes ip the client's address, on a relay's word. When that does not
+// know, nobody does: its own address would say nothing about the sender.
+func (c *conn) speaksFor(ip netip.Addr) {
+	c.ip = ip
+	if !ip.IsValid() {
+		c.peer = ""
+	}
+	c.told = [2]bool{}
+	c.note()
+}
+
+// bounded reports whether the bounds on what one address may do are for this
+// client. A relay of ours, or any program on this machine, brings the mail of
+// all the world from one address.
+func (c *conn) bounded() bool {
+	return c.ip.IsValid() && !c.ip.IsLoopback() && (c.relay == nil || c.ip.String() != c.peer)
 }
 
 // client is the client's IP address, or empty.
@@ -80,53 +115,99 @@ func (c *conn) setBusy(busy bool) {
 	c.busy = busy
 }
 
-// stopSoon tells the connection that the server stops. When no transaction is
-// open it wakes at once to say good-bye.
-func (c *conn) stopSoon() {
+// farewell is why a connection has to end, and what the client is told.
+type farewell struct {
+	event string
+	reply *smtp.SMTPError
+}
+
+// leave makes the connection end as soon as no transaction is open. When none is
+// it wakes at once to say good-bye. The first reason stands.
+func (c *conn) leave(f farewell) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stop = true
+	if c.last == nil {
+		c.last = &f
+	}
 	if !c.busy {
 		_ = c.raw.SetReadDeadline(time.Unix(1, 0)) // a dead connection wakes by itself
 	}
 }
 
-// stopping reports whether the connection has to end now.
-func (c *conn) stopping() bool {
+// leaving is why the connection has to end now, or nil.
+func (c *conn) leaving() *farewell {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.stop && !c.busy
+	if c.busy {
+		return nil
+	}
+	return c.last
+}
+
+// silentSince says when the client was last heard, and whether it could be sent
+// away: it has no transaction open.
+func (c *conn) silentSince() (at time.Time, idle bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heard, !c.busy && !c.closed && c.last == nil
+}
+
+func (c *conn) evicted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last != nil && c.last.event == EventEvicted
 }
 
 // await sets the deadline of the next read: silence, and the end of the mail
 // and of the session, whichever is first.
 func (c *conn) await(mailEnd time.Time) error {
-	at := time.Now().Add(c.srv.cfg.Idle)
-	if end := c.start.Add(c.srv.cfg.Session); end.Before(at) {
-		at = end
-	}
-	if !mailEnd.IsZero() && mailEnd.Before(at) {
-		at = mailEnd
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stop && !c.busy {
-		at = time.Unix(1, 0)
-	}
-	return c.raw.SetReadDeadline(at)
+	c.until = mailEnd
+	return c.raw.SetReadDeadline(c.deadline())
 }
 
-// fill reads until more than n octets wait in the buffer and returns them all.
+// deadline is called with mu held.
+func (c *conn) deadline() time.Time {
+	if c.last != nil && !c.busy {
+		return time.Unix(1, 0)
+	}
+	b := c.srv.bounds()
+	at := c.heard.Add(b.idle)
+	for _, end := range []time.Time{c.start.Add(b.session), c.until} {
+		if !end.IsZero() && end.Before(at) {
+			at = end
+		}
+	}
+	return at
+}
+
+// hurry lets a bound that has changed count for a read under way.
+func (c *conn) hurry() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = c.raw.SetReadDeadline(c.deadline()) // a dead connection wakes by itself
+}
+
+// fill reads until more than n octets wait and returns them all.
 func (c *conn) fill(n int, mailEnd time.Time) ([]byte, error) {
-	if c.in.Buffered() <= n {
+	for c.in.buffered() <= n {
 		if err := c.await(mailEnd); err != nil {
 			return nil, err
 		}
-		if _, err := c.in.Peek(n + 1); err != nil {
+		if err := c.in.more(); err != nil {
 			return nil, err
 		}
+		c.hear()
 	}
-	return c.in.Peek(c.in.Buffered())
+	return c.in.waiting(), nil
+}
+
+// hear begins the time of silence anew.
+func (c *conn) hear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.heard = time.Now()
 }
 
 // errLongLine and errForeign end a connection while a command line is read.
@@ -155,9 +236,9 @@ func (c *conn) readLine(mailEnd time.Time) ([]byte, error) {
 		}
 		if end >= 0 {
 			line := bytes.Clone(bytes.TrimSuffix(b[:end], []byte("\r")))
-			_, err := c.in.Discard(end + 1)
+			c.in.discard(end + 1)
 			c.first = false
-			return line, err
+			return line, nil
 		}
 		n = len(b)
 	}
@@ -169,6 +250,7 @@ func (c *conn) write(p []byte) error {
 		return err
 	}
 	_, err := c.rw.Write(p)
+	c.hear() // what we took to answer is no silence of the client's
 	return err
 }
 
@@ -186,7 +268,7 @@ func (c *conn) secure() bool {
 func (c *conn) unhurried() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stop && !c.busy {
+	if c.last != nil && !c.busy {
 		return net.ErrClosed
 	}
 	return c.raw.SetDeadline(time.Time{})
@@ -205,7 +287,7 @@ func (c *conn) upgrade(ctx context.Context) error {
 	}
 	s := t.ConnectionState()
 	c.tls = tls.VersionName(s.Version) + " " + tls.CipherSuiteName(s.CipherSuite)
-	c.rw, c.in = t, bufio.NewReaderSize(t, inputBuffer)
+	c.rw, c.in = t, input{src: t}
 	return nil
 }
 

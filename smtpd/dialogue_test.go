@@ -3,6 +3,7 @@ package smtpd
 import (
 	"crypto/tls"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -35,13 +36,15 @@ func TestDialogues(t *testing.T) {
 }
 
 type script struct {
-	t    *testing.T
-	file string
-	cfg  Config
-	cert *tls.Config
-	d    *door
-	c    *client
-	said []string
+	t     *testing.T
+	file  string
+	cfg   Config
+	cert  *tls.Config
+	way   way
+	limit int64 // of the largest mailbox
+	d     *door
+	c     *client
+	said  []string
 }
 
 func (s *script) run(text string) {
@@ -72,7 +75,8 @@ func (s *script) step(word, arg string) error {
 		return s.set(arg)
 	}
 	if s.c == nil {
-		s.d = openDoor(s.t, s.cfg)
+		s.d = openDoorFor(s.t, s.cfg, s.way)
+		s.d.desk.limit = s.limit
 		s.c = s.d.dial()
 	}
 	switch word {
@@ -140,6 +144,10 @@ func (s *script) check(word, arg string) error {
 		got = strings.Join(to, " ")
 	case "HELO":
 		got = env.Helo
+	case "IP":
+		got = env.ClientIP
+	case "RELAY":
+		got = env.Relay
 	case "WITH":
 		got = env.Protocol
 	case "SUBJECT":
@@ -194,6 +202,21 @@ func (s *script) set(arg string) error {
 	switch key {
 	case "tls":
 		s.cfg.TLS = s.cert
+	case "lmtp":
+		s.way = way{lmtp: true}
+	case "relay": // the client is one
+		s.cfg.Relays = []Relay{{
+			Networks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")},
+			XClient:  value == "xclient", Proxy: value == "proxy",
+		}}
+	case "mailbox-size":
+		s.limit = n
+	case "content-memory":
+		s.cfg.ContentMemory = n
+	case "max-per-ip":
+		s.cfg.MaxPerIP = int(n)
+	case "mails-per-minute":
+		s.cfg.MailsPerMinute = int(n)
 	case "max-message":
 		s.cfg.MaxMessage = n
 	case "memory-spool":

@@ -1,5 +1,7 @@
 package smtpd
 
+import "github.com/rs/zerolog"
+
 // The business events of the door: the value of the field "event" in the log.
 // docs/events.md says what each means and which fields it carries.
 const (
@@ -7,6 +9,9 @@ const (
 	EventDisconnected = "smtp-disconnected"
 	EventTooMany      = "smtp-too-many-connections"
 	EventNetwork      = "smtp-too-many-from-network"
+	EventLoad         = "smtp-load"
+	EventEvicted      = "smtp-evicted"
+	EventNoMemory     = "smtp-no-memory"
 	EventMailRate     = "smtp-too-many-mails"
 	EventRcptRate     = "smtp-too-many-recipients"
 	EventSlow         = "smtp-too-slow"
@@ -29,10 +34,18 @@ const (
 // Events lists every event of the door.
 func Events() []string {
 	return []string{
-		EventConnected, EventDisconnected, EventTooMany, EventNetwork, EventMailRate,
+		EventConnected, EventDisconnected, EventTooMany, EventNetwork, EventLoad, EventEvicted, EventNoMemory, EventMailRate,
 		EventRcptRate, EventSlow, EventHostile, EventAhead,
 		EventTimeout, EventErrors, EventTLS, EventTLSFailed, EventSender,
 		EventRecipient, EventAborted, EventAccepted, EventRefused, EventTrouble,
 		EventUnreadable, EventStopped,
 	}
+}
+
+// levelOf is the level of an event that ends a connection.
+func levelOf(event string) zerolog.Level {
+	if event == EventStopped {
+		return zerolog.DebugLevel
+	}
+	return zerolog.InfoLevel
 }

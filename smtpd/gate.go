@@ -19,6 +19,8 @@ type dialogue struct {
 	chunking bool // the transaction has begun with BDAT
 	tls      bool // TLS is active
 	canTLS   bool // STARTTLS is offered
+	lmtp     bool // the client speaks LMTP
+	xclient  bool // XCLIENT is offered
 	hostname string
 	limit    int64 // octets of the largest mail
 }
@@ -31,7 +33,9 @@ type ruling struct {
 	verb     string
 	helo     string // checked argument of HELO or EHLO
 	chunk    int64  // octets of content that follow a BDAT
+	last     bool   // it is the last one of its mail
 	startTLS bool
+	xclient  *xclient
 	hostile  string // why the connection ends behind the reply
 }
 
@@ -52,8 +56,8 @@ func judge(line []byte, d dialogue) ruling {
 	arg = strings.TrimLeft(arg, " ")
 	r := ruling{verb: strings.ToUpper(verb), pass: text}
 	switch r.verb {
-	case "HELO", "EHLO":
-		r.hello(arg)
+	case "HELO", "EHLO", "LHLO":
+		r.hello(arg, d)
 	case "MAIL":
 		r.mail(arg, d)
 	case "RCPT":
@@ -65,6 +69,8 @@ func judge(line []byte, d dialogue) ruling {
 	case "STARTTLS":
 		r.tls(arg, d)
 	case "RSET", "NOOP", "VRFY", "EXPN", "HELP", "QUIT":
+	case "XCLIENT":
+		r.client(arg, d)
 	case "AUTH":
 		r.reply = say(502, 5, 5, 1, "there is nothing to log in to")
 	default:
@@ -78,14 +84,40 @@ func cleanLine(line []byte) bool {
 	return utf8.Valid(line) && bytes.IndexFunc(line, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }) < 0
 }
 
-func (r *ruling) hello(arg string) {
+// hello reads HELO, EHLO or, in LMTP and only there, LHLO (RFC 2033 §4.1).
+func (r *ruling) hello(arg string, d dialogue) {
+	switch lhlo := r.verb == "LHLO"; {
+	case d.lmtp && !lhlo:
+		r.reply = say(500, 5, 5, 1, "this is LMTP: say LHLO")
+		return
+	case !d.lmtp && lhlo:
+		r.reply = say(500, 5, 5, 1, "this is no LMTP: say EHLO")
+		return
+	case lhlo:
+		r.verb = "EHLO"
+	}
 	name, _, _ := strings.Cut(arg, " ")
-	d, err := address.ParseDomain(name)
+	domain, err := address.ParseDomain(name)
 	if err != nil {
 		r.reply = say(501, 5, 5, 2, "say "+r.verb+" with your host name or address literal")
 		return
 	}
-	r.helo, r.pass = string(d), r.verb+" "+name
+	r.helo, r.pass = string(domain), r.verb+" "+name
+}
+
+// client reads XCLIENT, from relays that it is offered to.
+func (r *ruling) client(arg string, d dialogue) {
+	x, ok := parseXClient(arg)
+	switch {
+	case !d.xclient:
+		r.reply = say(550, 5, 7, 0, "XCLIENT is not offered to you")
+	case d.mail:
+		r.reply = say(503, 5, 5, 1, "a transaction is open")
+	case !ok:
+		r.reply = say(501, 5, 5, 4, "malformed XCLIENT")
+	default:
+		r.xclient = &x
+	}
 }
 
 func (r *ruling) mail(arg string, d dialogue) {
@@ -170,7 +202,7 @@ func (r *ruling) bdat(arg string) {
 		r.hostile = "malformed BDAT"
 		return
 	}
-	r.chunk = int64(n)
+	r.chunk, r.last = int64(n), last != ""
 }
 
 func (r *ruling) tls(arg string, d dialogue) {

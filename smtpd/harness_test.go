@@ -24,6 +24,7 @@ import (
 	"mxdesk/internal/address"
 	"mxdesk/internal/desk"
 	"mxdesk/internal/mailauth"
+	"mxdesk/internal/message"
 	"mxdesk/ticketstore"
 )
 
@@ -41,11 +42,14 @@ type fakeDesk struct {
 	mu     sync.Mutex
 	mails  []taken
 	accept func(context.Context, desk.Inbound) // called first when set
+	limit  int64                               // of the largest mailbox
 }
 
 var errSecret = errors.New("secret: disk sda1 is on fire")
 
-func (d *fakeDesk) Recipient(_ context.Context, a address.Address) error {
+func (d *fakeDesk) MaxMessage() int64 { return d.limit }
+
+func (d *fakeDesk) Recipient(_ context.Context, a address.Address, size int64) error {
 	base, _ := a.Detail()
 	switch {
 	case a.Domain() != "desk.example":
@@ -54,6 +58,8 @@ func (d *fakeDesk) Recipient(_ context.Context, a address.Address) error {
 		return &desk.Refusal{Code: 550, Enhanced: [3]int{5, 1, 1}, Text: "no such mailbox: nobody\r\n250 fooled you"}
 	case base.Local() == "slow":
 		return &desk.Refusal{Code: 450, Enhanced: [3]int{4, 7, 1}, Text: "too much mail from you, please try again later"}
+	case base.Local() == "small" && size > 1000:
+		return &desk.Refusal{Code: 552, Enhanced: [3]int{5, 3, 4}, Text: "this mailbox takes 1000 octets at most"}
 	case base.Local() == "broken":
 		return errSecret
 	}
@@ -95,6 +101,10 @@ func (fakeAuth) Check(context.Context, mailauth.Input) ticketstore.Verdict {
 		Auth: ticketstore.AuthNone, Reason: "not checked",
 		SPF: ticketstore.SPFResult{Result: "none"}, DMARC: ticketstore.DMARCResult{Result: "none"}, ARC: ticketstore.ARCResult{Result: "none"},
 	}
+}
+
+func (fakeAuth) Distrusted(in mailauth.Input) []message.Field {
+	return mailauth.New(mailauth.Config{AuthservID: "mx.desk.example"}).Distrusted(in)
 }
 
 // pipes is a listener whose connections stay in the process, so that they live
@@ -150,10 +160,12 @@ type door struct {
 	done chan error
 }
 
-func openDoor(t *testing.T, cfg Config) *door {
+func openDoor(t *testing.T, cfg Config) *door { return openDoorFor(t, cfg, way{}) }
+
+func openDoorFor(t *testing.T, cfg Config, w way) *door {
 	d := &door{t: t, desk: &fakeDesk{}, l: newPipes(), done: make(chan error, 1)}
 	d.srv = New(d.desk, fakeAuth{}, cfg)
-	go func() { d.done <- d.srv.Serve(d.l) }()
+	go func() { d.done <- d.srv.serve(d.l, w) }()
 	return d
 }
 

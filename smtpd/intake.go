@@ -43,6 +43,7 @@ func (i *Intake) Read(ctx context.Context, env ticketstore.Envelope, c ticketsto
 	ip, _ := netip.ParseAddr(env.ClientIP) // invalid: not known
 	in := mailauth.Input{
 		ClientIP: ip.Unmap(),
+		Relay:    env.Relay,
 		Helo:     env.Helo,
 		MailFrom: env.From,
 		Header:   h,
@@ -51,7 +52,7 @@ func (i *Intake) Read(ctx context.Context, env ticketstore.Envelope, c ticketsto
 	}
 	verdict := i.auth.Check(ctx, in)
 	env.Trace = traceFields(env, i.cfg.Hostname, mailauth.ResultsField(i.cfg.AuthservID, in, verdict))
-	for _, f := range mailauth.Distrusted(i.cfg.AuthservID, h) {
+	for _, f := range i.auth.Distrusted(in) {
 		env.Distrusted = append(env.Distrusted, f.Raw)
 	}
 	return desk.Inbound{

@@ -10,7 +10,8 @@ const (
 	// maxSources is how many sources a rate remembers at least before it forgets
 	// some early; it holds twice as many at most, each about 100 octets.
 	maxSources = 20_000
-	// rateWindow is the time in which content must reach its minimum. It is longer
+	// rateWindow is the time in which content must reach its minimum in a calm
+	// house. It is longer
 	// than a lost connection of TCP takes to come back, and shorter than the three
 	// minutes that a client waits for a block to go out (RFC 5321 §4.5.3.2.5).
 	rateWindow = 2 * time.Minute
@@ -40,7 +41,7 @@ func newRate(perMinute int) *rate {
 
 // allow takes a token of ip's source at now, and reports whether there was one.
 func (r *rate) allow(ip netip.Addr, now time.Time) bool {
-	if r.each <= 0 || exempt(ip) {
+	if r.each <= 0 {
 		return true
 	}
 	src := source(ip)
@@ -63,10 +64,6 @@ func (r *rate) allow(ip netip.Addr, now time.Time) bool {
 	return true
 }
 
-// exempt reports whether an address is free of the bounds on strangers: a relay
-// on this machine brings everybody's mail, and has no network but ours.
-func exempt(ip netip.Addr) bool { return !ip.IsValid() || ip.IsLoopback() }
-
 // network is the wider source that connections are counted by: what one
 // customer of a provider commonly holds.
 func network(ip netip.Addr) netip.Prefix {
@@ -78,19 +75,25 @@ func network(ip netip.Addr) netip.Prefix {
 	return p
 }
 
-// meter watches the speed of content. Each portion of rateWindow's worth must
-// come within rateWindow of the one before it.
+// meter watches the speed of content. Each portion of a window's worth must come
+// within a window of the one before it.
 type meter struct {
+	window  time.Duration
 	portion int64     // octets; 0 or less bounds nothing
 	left    int64     // of the portion under way
 	end     time.Time // when it must be there; zero when none has begun
 }
 
-func newMeter(perSecond int64, ip netip.Addr) meter {
-	if perSecond <= 0 || exempt(ip) {
+func newMeter(perSecond int64, window time.Duration) meter {
+	return meter{window: window, portion: max(0, perSecond) * int64(window/time.Second)}
+}
+
+// meter is one for content from this client.
+func (c *conn) meter() meter {
+	if !c.bounded() {
 		return meter{}
 	}
-	return meter{portion: perSecond * int64(rateWindow/time.Second)}
+	return newMeter(c.srv.cfg.MinDataRate, c.srv.bounds().window)
 }
 
 // deadline is when the next octets must have come for the content not to be too
@@ -101,7 +104,7 @@ func (m *meter) deadline(now, mailEnd time.Time) time.Time {
 		return mailEnd
 	}
 	if !now.Before(m.end) {
-		m.left, m.end = m.portion, now.Add(rateWindow)
+		m.left, m.end = m.portion, now.Add(m.window)
 	}
 	if !mailEnd.IsZero() && mailEnd.Before(m.end) {
 		return mailEnd
@@ -115,7 +118,7 @@ func (m *meter) count(n int, now time.Time) {
 		return
 	}
 	if m.left -= int64(n); m.left <= 0 {
-		m.left, m.end = m.portion, now.Add(rateWindow)
+		m.left, m.end = m.portion, now.Add(m.window)
 	}
 }
 

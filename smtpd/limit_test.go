@@ -270,6 +270,32 @@ func TestRatesAreBoundedInMemory(t *testing.T) {
 	}
 }
 
+// Who brings the mail of others is free of the bounds for one address.
+func TestRelaysAndThisMachineAreNotBounded(t *testing.T) {
+	relay := &Relay{Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}
+	for _, tt := range []struct {
+		name, ip string
+		relay    *Relay
+		peer     string
+		want     bool
+	}{
+		{"stranger", "198.51.100.7", nil, "", true},
+		{"loopback", "127.0.0.1", nil, "", false},
+		{"loopback of IPv6", "::1", nil, "", false},
+		{"Unix socket", "", nil, "", false},
+		{"relay", "192.0.2.25", relay, "192.0.2.25", false},
+		{"relay for a client", "198.51.100.7", relay, "192.0.2.25", true},
+		{"relay for somebody unknown", "", relay, "192.0.2.25", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ip, _ := netip.ParseAddr(tt.ip)
+			if got := (&conn{ip: ip, relay: tt.relay, peer: tt.peer}).bounded(); got != tt.want {
+				t.Errorf("bounded: %v", got)
+			}
+		})
+	}
+}
+
 func TestRatesCountByAddressAndNetwork(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	for _, tt := range []struct {
@@ -279,8 +305,6 @@ func TestRatesCountByAddressAndNetwork(t *testing.T) {
 		{"IPv4", "192.0.2.1", "192.0.2.2", true},
 		{"IPv6 in one /64", "2001:db8::1", "2001:db8::ffff:2", false},
 		{"IPv6 in two", "2001:db8::1", "2001:db8:0:1::1", true},
-		{"loopback", "127.0.0.1", "127.0.0.1", true},
-		{"loopback of IPv6", "::1", "::1", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRate(1)

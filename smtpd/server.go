@@ -7,14 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/emersion/go-smtp"
 	"github.com/rs/zerolog"
 )
-
-// maxLine is the longest line of content, in octets.
-const maxLine = 1 << 20
 
 // Server is the door. It is made by [New] and of no use after Shutdown.
 type Server struct {
@@ -27,7 +24,11 @@ type Server struct {
 	// those under TLS, which offers no STARTTLS.
 	plain, secure *handoff
 
-	mails, rcpts *rate // of each source
+	mails, rcpts *rate         // of each source
+	parkAfter    time.Duration // see lobby.go
+	parked       atomic.Int64  // connections in the lobby
+	load         load
+	memory       *budget // for content under way
 
 	base   context.Context // of everything done for a client; ends when it is cut
 	cut    context.CancelFunc
@@ -39,6 +40,7 @@ type Server struct {
 	conns     map[*conn]struct{}
 	sources   map[netip.Prefix]int // connections by source
 	networks  map[netip.Prefix]int // and by network
+	evicting  int                  // of conns, those that were sent away
 	working   int                  // calls of Data
 	stopping  bool                 // guarded by mu
 	stop      chan struct{}        // closed when the server stops
@@ -58,17 +60,26 @@ func New(d Desk, auth Authenticator, cfg Config) *Server {
 		networks:  map[netip.Prefix]int{},
 		mails:     newRate(cfg.MailsPerMinute),
 		rcpts:     newRate(cfg.RecipientsPerMinute),
+		parkAfter: parkAfter,
+		memory:    newBudget(cfg.ContentMemory),
 		stop:      make(chan struct{}),
 		drained:   make(chan struct{}),
 	}
+	s.load.set(cfg)
 	s.base, s.cut = context.WithCancel(context.Background())
 	s.plain, s.secure = newHandoff(s, cfg.TLS != nil), newHandoff(s, false)
 	return s
 }
 
+// way is how the clients of a listener come in.
+type way struct {
+	tls  bool // TLS from the first octet (RFC 8314 §3.3)
+	lmtp bool // LMTP (RFC 2033)
+}
+
 // Serve accepts connections from l until Shutdown, then returns nil. It may be
 // called for several listeners, and closes them.
-func (s *Server) Serve(l net.Listener) error { return s.serve(l, s.admit) }
+func (s *Server) Serve(l net.Listener) error { return s.serve(l, way{}) }
 
 // ServeTLS is Serve for clients that speak TLS from the first octet (RFC 8314
 // §3.3). It needs Config.TLS.
@@ -76,10 +87,14 @@ func (s *Server) ServeTLS(l net.Listener) error {
 	if s.cfg.TLS == nil {
 		return errors.Join(errors.New("TLS without a certificate"), l.Close())
 	}
-	return s.serve(l, s.admitTLS)
+	return s.serve(l, way{tls: true})
 }
 
-func (s *Server) serve(l net.Listener, admit func(net.Conn)) error {
+// ServeLMTP is Serve for a mail server of the same site that hands mail over by
+// LMTP (RFC 2033): each recipient of a mail has a reply of its own.
+func (s *Server) ServeLMTP(l net.Listener) error { return s.serve(l, way{lmtp: true}) }
+
+func (s *Server) serve(l net.Listener, w way) error {
 	if !s.listen(l) {
 		return l.Close()
 	}
@@ -92,7 +107,7 @@ func (s *Server) serve(l net.Listener, admit func(net.Conn)) error {
 		raw, err := l.Accept()
 		if err == nil {
 			wait = 0
-			admit(raw)
+			s.admit(raw, w)
 			continue
 		}
 		if !s.accepting() {
@@ -127,80 +142,6 @@ func (s *Server) accepting() bool {
 // offersTLS reports whether STARTTLS is offered now.
 func (s *Server) offersTLS() bool {
 	return s.cfg.TLS != nil && (s.cfg.OfferTLS == nil || s.cfg.OfferTLS())
-}
-
-// admit starts a connection, or turns it away with a word.
-func (s *Server) admit(raw net.Conn) {
-	c := newConn(s, raw, clientIP(raw))
-	if event, why := s.count(c); why != "" {
-		c.log.Info().Str("event", event).Str("reason", why).Msg("connection turned away")
-		s.serves.Go(func() {
-			defer c.cut()
-			_ = raw.SetDeadline(time.Now().Add(min(5*time.Second, s.cfg.Idle)))
-			_, _ = fmt.Fprintf(raw, "421 4.7.0 %s, please try again later\r\n", why)
-		})
-		return
-	}
-	c.log.Debug().Str("event", EventConnected).Msg("connection opened")
-	if !s.plain.hand(&stage{conn: c}) {
-		_ = c.close()
-	}
-}
-
-// admitTLS starts a connection with a handshake. There is no word for one too
-// many: its client would read it as broken TLS.
-func (s *Server) admitTLS(raw net.Conn) {
-	c := newConn(s, raw, clientIP(raw))
-	if event, why := s.count(c); why != "" {
-		c.log.Info().Str("event", event).Str("reason", why).Msg("connection turned away")
-		c.cut()
-		return
-	}
-	c.log.Debug().Str("event", EventConnected).Msg("connection opened")
-	s.serves.Go(func() {
-		if !c.secure() || !s.secure.hand(&stage{conn: c}) {
-			_ = c.close()
-		}
-	})
-}
-
-// count registers a connection unless that is one too many; it then says why,
-// and which event that is.
-func (s *Server) count(c *conn) (event, why string) {
-	src, wide := source(c.ip), network(c.ip)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.stopping:
-		return EventTooMany, "the server stops"
-	case len(s.conns) >= s.cfg.MaxConnections:
-		return EventTooMany, "too many connections"
-	case c.ip.IsValid() && s.sources[src] >= s.cfg.MaxPerIP:
-		return EventTooMany, "too many connections from your address"
-	case s.cfg.MaxPerNetwork > 0 && !exempt(c.ip) && s.networks[wide] >= s.cfg.MaxPerNetwork:
-		return EventNetwork, "too many connections from your network"
-	}
-	s.conns[c] = struct{}{}
-	s.sources[src]++
-	s.networks[wide]++
-	return "", ""
-}
-
-// forget takes a closed connection off the books.
-func (s *Server) forget(c *conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, c)
-	leave(s.sources, source(c.ip))
-	leave(s.networks, network(c.ip))
-	s.checkDrained()
-}
-
-// leave takes one away from a count, which keeps no zeros.
-func leave(counts map[netip.Prefix]int, p netip.Prefix) {
-	if counts[p]--; counts[p] <= 0 {
-		delete(counts, p)
-	}
 }
 
 // begin counts a call of Data, which may outlive its connection; it returns
@@ -265,7 +206,7 @@ func (s *Server) beginStop() {
 	s.checkDrained()
 	s.mu.Unlock()
 	for _, c := range s.open() {
-		c.stopSoon()
+		c.leave(farewell{EventStopped, say(421, 4, 3, 2, "the server stops, please try again later")})
 	}
 }
 
@@ -292,6 +233,15 @@ func (s *Server) pause(d time.Duration) bool {
 	}
 }
 
+// maxMessage is the size of the largest mail that any mailbox takes now, in
+// octets.
+func (s *Server) maxMessage() int64 {
+	if n := s.desk.MaxMessage(); n > 0 {
+		return min(n, s.cfg.MaxMessage)
+	}
+	return s.cfg.MaxMessage
+}
+
 // roomOnDisk returns an error when a mail of that size would eat into the free
 // disk that must stay.
 func (s *Server) roomOnDisk(size int64) error {
@@ -306,107 +256,4 @@ func (s *Server) roomOnDisk(size int64) error {
 		return fmt.Errorf("%d octets of disk are free", free)
 	}
 	return nil
-}
-
-// clientIP is the address of the other side, invalid when it has none.
-func clientIP(raw net.Conn) netip.Addr {
-	ap, err := netip.ParseAddrPort(raw.RemoteAddr().String())
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ap.Addr().Unmap().WithZone("")
-}
-
-// source is what connections are counted by: an IPv6 client has a whole /64.
-func source(ip netip.Addr) netip.Prefix {
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	p, _ := ip.Prefix(bits) // the zero prefix for no address
-	return p
-}
-
-// handoff is a go-smtp server with the listener that feeds it.
-type handoff struct {
-	server *smtp.Server
-	conns  chan net.Conn
-	done   chan struct{}
-	once   sync.Once
-}
-
-func newHandoff(s *Server, offerTLS bool) *handoff {
-	h := &handoff{conns: make(chan net.Conn), done: make(chan struct{})}
-	h.server = smtp.NewServer(smtp.BackendFunc(s.newSession))
-	h.server.Domain = s.cfg.Hostname
-	h.server.MaxRecipients = s.cfg.MaxRecipients
-	h.server.MaxMessageBytes = 0 // go-smtp would refuse its exact limit; ours is enforced by us
-	h.server.MaxLineLength = 0   // go-smtp would break off in the line; the stage bounds commands, lineScan content
-	h.server.EnableSMTPUTF8 = true
-	h.server.ErrorLog = errorLog{s.log}
-	if offerTLS {
-		h.server.TLSConfig = s.cfg.TLS
-	}
-	return h
-}
-
-// serve runs the go-smtp server until stop.
-func (h *handoff) serve() { _ = h.server.Serve(h) }
-
-// hand gives a connection to the go-smtp server, and reports whether it could.
-func (h *handoff) hand(c net.Conn) bool {
-	select {
-	case h.conns <- c:
-		return true
-	case <-h.done:
-		return false
-	}
-}
-
-// stop waits until the go-smtp server has ended every connection.
-func (h *handoff) stop() {
-	_ = h.Close() // go-smtp may not know the listener yet
-	_ = h.server.Shutdown(context.Background())
-}
-
-// Accept is part of net.Listener.
-func (h *handoff) Accept() (net.Conn, error) {
-	select {
-	case c := <-h.conns:
-		return c, nil
-	case <-h.done:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close is part of net.Listener.
-func (h *handoff) Close() error {
-	h.once.Do(func() { close(h.done) })
-	return nil
-}
-
-// Addr is part of net.Listener.
-func (h *handoff) Addr() net.Addr { return &net.UnixAddr{Name: "handoff", Net: "unix"} }
-
-// newSession is called by go-smtp at the first HELO of a stage.
-func (s *Server) newSession(c *smtp.Conn) (smtp.Session, error) {
-	st, ok := c.Conn().(*stage)
-	if !ok {
-		return nil, trouble("no stage")
-	}
-	st.session = &session{srv: s, st: st}
-	return st.session, nil
-}
-
-// errorLog takes go-smtp's own messages, all of them about trouble.
-type errorLog struct{ log zerolog.Logger }
-
-// Printf logs a message.
-func (l errorLog) Printf(format string, v ...any) {
-	l.log.Error().Str("event", EventTrouble).Str("error", fmt.Sprintf(format, v...)).Msg("trouble in the dialogue")
-}
-
-// Println logs a message.
-func (l errorLog) Println(v ...any) {
-	l.log.Error().Str("event", EventTrouble).Str("error", fmt.Sprint(v...)).Msg("trouble in the dialogue")
 }

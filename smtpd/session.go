@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -42,7 +43,9 @@ type transaction struct {
 	rcpts    []address.Address
 	utf8     bool // SMTPUTF8 was asked for
 	size     int64
+	lines    []string // MAIL and RCPT as they were accepted
 	chunking bool
+	last     bool          // its last chunk is on its way
 	started  chan struct{} // closed when Data runs for its chunks
 	finished chan struct{} // closed when that Data is over
 	complete bool          // its content came to its end, so go-smtp takes the result
@@ -60,9 +63,12 @@ func (s *session) phase() (mail bool, rcpts int, chunking bool) {
 }
 
 // beginChunks marks the transaction as one whose content comes by BDAT.
-func (s *session) beginChunks() {
+func (s *session) beginChunks(last bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.tx != nil {
+		s.tx.last = last
+	}
 	if s.tx != nil && len(s.tx.rcpts) > 0 && !s.tx.chunking {
 		s.tx.chunking = true
 		s.tx.started, s.tx.finished = make(chan struct{}), make(chan struct{})
@@ -88,13 +94,19 @@ func (s *session) settle() bool {
 
 // Mail opens a transaction.
 func (s *session) Mail(from string, opts *smtp.MailOptions) error {
-	if !s.srv.mails.allow(s.st.ip, time.Now()) {
+	if s.st.silent > 0 {
+		return s.resume()
+	}
+	if s.st.bounded() && !s.srv.mails.allow(s.st.ip, time.Now()) {
 		s.putOff(0, EventMailRate, from)
 		return say(450, 4, 7, 1, "too many mails from your address, please try again in a minute")
 	}
 	if err := s.srv.roomOnDisk(opts.Size); err != nil {
 		s.st.log.Warn().Str("event", EventTrouble).Str("error", err.Error()).Msg("mail put off")
 		return noRoom()
+	}
+	if !s.srv.memory.has(s.srv.cfg.memoryFor(opts.Size)) {
+		return busyNow(s.st.log)
 	}
 	var sender address.Address
 	if from != "" {
@@ -106,9 +118,17 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	}
 	id := newID(time.Now())
 	s.mu.Lock()
-	s.tx = &transaction{id: id, from: sender, utf8: opts.UTF8, size: opts.Size, log: s.st.log.With().Str("tx", id).Logger()}
+	s.tx = &transaction{id: id, from: sender, utf8: opts.UTF8, size: opts.Size, lines: []string{s.st.line}, log: s.st.log.With().Str("tx", id).Logger()}
 	s.mu.Unlock()
 	s.st.setBusy(true)
+	return nil
+}
+
+// resume opens the transaction that was open in the stage before.
+func (s *session) resume() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tx = s.st.resumed
 	return nil
 }
 
@@ -120,7 +140,10 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if tx == nil {
 		return say(503, 5, 5, 1, "say MAIL first")
 	}
-	if !s.srv.rcpts.allow(s.st.ip, time.Now()) {
+	if s.st.silent > 0 { // accepted in the stage before
+		return nil
+	}
+	if s.st.bounded() && !s.srv.rcpts.allow(s.st.ip, time.Now()) {
 		s.putOff(1, EventRcptRate, tx.from.String())
 		return say(452, 4, 7, 1, "too many recipients from your address, please try again in a minute")
 	}
@@ -130,7 +153,7 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	}
 	ctx, cancel := context.WithTimeout(s.srv.base, s.srv.cfg.Idle)
 	defer cancel()
-	if err := s.srv.desk.Recipient(ctx, a); err != nil {
+	if err := s.srv.desk.Recipient(ctx, a, tx.size); err != nil {
 		r := toReply(err, tx.id)
 		event, level := EventRecipient, zerolog.InfoLevel
 		if isTrouble(err) {
@@ -141,6 +164,7 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	tx.lines = append(tx.lines, s.st.line)
 	if !slices.ContainsFunc(tx.rcpts, a.Equal) {
 		tx.rcpts = append(tx.rcpts, a)
 	}
@@ -203,14 +227,14 @@ func (s *session) Data(r io.Reader) error {
 		defer close(tx.finished)
 	} else {
 		s.st.bodyEnd, s.st.scan, s.st.body = time.Now().Add(s.srv.cfg.Data), lineScan{}, true
-		s.st.speed = newMeter(s.srv.cfg.MinDataRate, s.st.ip)
+		s.st.speed = s.st.meter()
 		defer func() { s.st.body = false }()
 	}
 	if !s.srv.begin() {
 		return say(421, 4, 3, 2, "the server stops, please try again later")
 	}
 	defer s.srv.end()
-	content := newSpool(s.srv.cfg, tx.size)
+	content := s.srv.newSpool()
 	defer content.close()
 	if err := content.readAll(r, chunked); err != nil {
 		return s.brokenOff(tx, err, chunked)
@@ -221,7 +245,19 @@ func (s *session) Data(r io.Reader) error {
 		s.mu.Unlock()
 	}
 	receipt, err := s.take(tx, content)
+	s.answerEach(tx)
 	return s.outcome(tx, content.Size(), receipt, err)
+}
+
+// answerEach has the reply that comes now said for each recipient that was
+// accepted, as LMTP wants it (RFC 2033 §4.2). Behind a chunk that is not the
+// last there is one reply, whatever it says.
+func (s *session) answerEach(tx *transaction) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.st.way.lmtp && (!tx.chunking || tx.last) {
+		s.st.finals = len(tx.lines) - 1
+	}
 }
 
 // brokenOff answers for content that did not come to its end.
@@ -241,6 +277,9 @@ func (s *session) take(tx *transaction, content *spool) (desk.Receipt, error) {
 	}
 	if err := s.st.scan.unfit(); err != nil {
 		return desk.Receipt{}, err
+	}
+	if errors.Is(content.err, errNoMemory) {
+		return desk.Receipt{}, busyNow(tx.log)
 	}
 	if content.err != nil {
 		tx.log.Error().Str("event", EventTrouble).Str("error", content.err.Error()).Msg("mail not received")
@@ -271,9 +310,10 @@ func (s *session) envelope(tx *transaction) (env ticketstore.Envelope, open bool
 		From:        tx.from,
 		Recipients:  slices.Clone(tx.rcpts),
 		ClientIP:    c.client(),
-		Helo:        s.st.helo,
+		Helo:        cmp.Or(c.relayHelo, s.st.helo),
+		Relay:       c.peer,
 		TLS:         c.tls,
-		Protocol:    protocol(s.st.esmtp, c.tls != "", tx.utf8),
+		Protocol:    protocol(c.way.lmtp, s.st.esmtp, c.tls != "", tx.utf8),
 		Received:    time.Now(),
 	}, s.tx == tx
 }
@@ -299,6 +339,12 @@ func (s *session) outcome(tx *transaction, size int64, receipt desk.Receipt, err
 		log(tx.log.Info(), EventRefused).Int("code", r.Code).Str("reason", r.Message).Msg("mail refused")
 	}
 	return r
+}
+
+// busyNow puts a mail off until others are done.
+func busyNow(log zerolog.Logger) error {
+	log.Warn().Str("event", EventNoMemory).Msg("mail put off, others take all the memory")
+	return say(452, 4, 3, 1, "too much mail at once, please try again later")
 }
 
 // errNeedsUTF8 reports an address that needs SMTPUTF8 (RFC 6531 §3.5).

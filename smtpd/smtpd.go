@@ -26,13 +26,17 @@ import (
 	"mxdesk/ticketstore"
 )
 
-// Desk is what the door needs of the desk. Both methods are called from many
+// Desk is what the door needs of the desk. Its methods are called from many
 // goroutines and must give up when their context ends.
 type Desk interface {
 	// Recipient returns nil when the address is one of ours (mailbox,
 	// plus-address, signed reply or bounce address, postmaster, abuse), a
-	// *desk.Refusal to tell the sender, any other error for our own trouble.
-	Recipient(ctx context.Context, a address.Address) error
+	// *desk.Refusal to tell the sender, any other error for our own trouble. size
+	// is what the sender announced, in octets, 0 for nothing.
+	Recipient(ctx context.Context, a address.Address, size int64) error
+	// MaxMessage is the size of the largest mail that any mailbox takes, in
+	// octets; 0 or less leaves it to Config.MaxMessage.
+	MaxMessage() int64
 	// Accept decides and commits. A nil error means that the mail is on disk; a
 	// *desk.Refusal is told to the sender; any other error is our own trouble.
 	Accept(ctx context.Context, in desk.Inbound) (desk.Receipt, error)
@@ -42,6 +46,8 @@ type Desk interface {
 // time budget of its own.
 type Authenticator interface {
 	Check(ctx context.Context, in mailauth.Input) ticketstore.Verdict
+	// Distrusted are the fields that claim to be ours, or a relay's, and are not.
+	Distrusted(in mailauth.Input) []message.Field
 }
 
 // Config configures the door. Zero values mean the defaults named with each
@@ -58,10 +64,12 @@ type Config struct {
 	// OfferTLS reports whether STARTTLS is offered now, for a certificate that may
 	// come later; nil means always, with TLS.
 	OfferTLS func() bool
+	// Relays are mail servers of ours in front of the door.
+	Relays []Relay
 	// MaxRecipients is how many recipients one mail may have: 100, and never
 	// less (RFC 5321 §4.5.3.1.8).
 	MaxRecipients int
-	// MaxConnections bounds connections at once: 1000. Each costs about 32 KiB.
+	// MaxConnections bounds connections at once: 1000. A fuller house has less patience: see load.go.
 	MaxConnections int
 	// MaxPerIP bounds connections at once from one IPv4 address or IPv6 /64: 50.
 	MaxPerIP int
@@ -76,17 +84,25 @@ type Config struct {
 	// MinDataRate is how many octets of content a client must send in a second,
 	// on the average of two minutes: 100; negative means no bound.
 	MinDataRate int64
-	// Clients on this machine are free of the four bounds above: a relay in front
-	// of the door brings the mail of all the world from one address.
+	// Clients on this machine, and relays, are free of the four bounds above, and
+	// relays of MaxPerIP: they bring the mail of all the world from one address.
 
-	// MaxErrors is how many commands of one connection are refused for good
-	// before the connection ends: 50.
+	// FreeErrors is how many commands of one connection are refused for good
+	// before each further command has to wait half a second: 10.
+	FreeErrors int
+	// MaxErrors is how many are refused before the connection ends: 50.
 	MaxErrors int
+	// FreeIdle is how many commands in a row that lead nowhere (NOOP, RSET, VRFY
+	// …) are free; each further one counts as refused: 100.
+	FreeIdle int
 	// MaxMessage is the size of the largest mail, in octets: 35 MiB.
 	MaxMessage int64
 	// MemorySpool is the size up to which a mail is received in memory, in
 	// octets: 256 KiB. A larger one goes to an unnamed file in SpoolDir.
 	MemorySpool int64
+	// ContentMemory is what all mails under way may take of memory, in octets,
+	// each counted at its worst: 192 MiB, of which 20 mails in files take 160.
+	ContentMemory int64
 	// MinFreeDisk is the free disk, in octets, below which mail is put off: 0,
 	// no check.
 	MinFreeDisk int64
@@ -122,9 +138,12 @@ func (c Config) withDefaults() Config {
 		c.RecipientsPerMinute = max(c.RecipientsPerMinute, c.MaxRecipients)
 	}
 	def(&c.MinDataRate, 100)
+	def(&c.FreeErrors, 10)
 	def(&c.MaxErrors, 50)
+	def(&c.FreeIdle, 100)
 	def(&c.MaxMessage, 35<<20)
 	def(&c.MemorySpool, 256<<10)
+	def(&c.ContentMemory, 192<<20)
 	def(&c.Idle, 5*time.Minute)
 	def(&c.Session, time.Hour)
 	def(&c.Data, 10*time.Minute)

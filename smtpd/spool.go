@@ -8,36 +8,33 @@ import (
 	"os"
 )
 
-// readSize is how much content is read at once.
-const readSize = 32 << 10
+// Content is read in portions that begin at leastRead octets and double up to
+// readSize as long as it comes: a client that stalls early has cost little.
+const (
+	leastRead = 1 << 10
+	readSize  = 32 << 10
+)
 
 // spool holds the content of a mail: in memory while it is small, else in a
 // file that has no name, so that nothing is left behind however we end. It is a
 // ticketstore.Content.
 type spool struct {
-	dir    string
-	memory int64 // octets up to which it stays in memory
-	limit  int64 // octets kept; more are counted only
+	cfg    *Config
+	budget *budget
+	taken  int64 // octets of the budget
 	size   int64 // octets seen
 	mem    []byte
 	file   *os.File
 	err    error // why the content could not be kept
 }
 
-// newSpool makes an empty spool; size is what the sender announced.
-func newSpool(cfg Config, size int64) *spool {
-	s := &spool{dir: cfg.SpoolDir, memory: cfg.MemorySpool, limit: cfg.MaxMessage}
-	if size > 0 && size <= s.memory {
-		s.mem = make([]byte, 0, size)
-	}
-	return s
-}
+func (s *Server) newSpool() *spool { return &spool{cfg: &s.cfg, budget: s.memory} }
 
 // readAll reads r to its end. The error it returns is the reader's; an error of
 // the disk stays in err, because the content must be read over anyway. With
 // early, content that is too large is read no further.
 func (s *spool) readAll(r io.Reader, early bool) error {
-	buf := make([]byte, min(readSize, s.memory+1))
+	buf := make([]byte, leastRead)
 	for {
 		n, err := r.Read(buf)
 		s.keep(buf[:n])
@@ -47,6 +44,9 @@ func (s *spool) readAll(r io.Reader, early bool) error {
 		if err != nil {
 			return err
 		}
+		if n == len(buf) && n < readSize {
+			buf = make([]byte, 2*n)
+		}
 	}
 }
 
@@ -55,7 +55,16 @@ func (s *spool) keep(p []byte) {
 	if s.err != nil || s.tooLarge() {
 		return
 	}
-	if s.file == nil && s.size > s.memory {
+	if all := s.cfg.memoryFor(s.size); all > s.taken {
+		more := all - s.taken
+		if !s.budget.take(more, all) {
+			s.err = errNoMemory
+			s.mem = nil
+			return
+		}
+		s.taken += more
+	}
+	if s.file == nil && s.size > s.cfg.MemorySpool {
 		s.err = s.overflow()
 	}
 	switch {
@@ -69,12 +78,12 @@ func (s *spool) keep(p []byte) {
 	}
 }
 
-func (s *spool) tooLarge() bool { return s.size > s.limit }
+func (s *spool) tooLarge() bool { return s.size > s.cfg.MaxMessage }
 
 // overflow moves what came so far into a file, which is created with mode 0600
 // and loses its name at once.
 func (s *spool) overflow() error {
-	f, err := os.CreateTemp(s.dir, "mail-*.tmp")
+	f, err := os.CreateTemp(s.cfg.SpoolDir, "mail-*.tmp")
 	if err != nil {
 		return fmt.Errorf("creating a spool file: %w", err)
 	}
@@ -101,6 +110,8 @@ func (s *spool) ReadAt(p []byte, off int64) (int, error) {
 func (s *spool) Size() int64 { return s.size }
 
 func (s *spool) close() {
+	s.budget.give(s.taken)
+	s.taken = 0
 	if s.file != nil {
 		_ = s.file.Close() // nothing in it is needed any more
 	}

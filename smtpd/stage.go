@@ -21,11 +21,14 @@ import (
 // methods but Close are called by the goroutine that serves the connection.
 type stage struct {
 	*conn
-	session *session // nil before the first HELO
-	helo    string   // checked
-	esmtp   bool     // EHLO was said
-	silent  int      // replies to swallow: what the client was told in an earlier stage
-	moved   bool     // the connection went on in another stage
+	session *session     // nil before the first HELO
+	helo    string       // checked
+	esmtp   bool         // EHLO was said
+	silent  int          // replies to swallow: what the client was told in an earlier stage
+	resumed *transaction // what was open in that one
+	line    string       // the last command handed on
+	finals  int          // in LMTP, how often the next reply is said
+	moved   bool         // the connection went on in another stage
 
 	pending []byte    // a judged line on its way to go-smtp
 	chunk   int64     // octets left of a BDAT chunk
@@ -86,8 +89,8 @@ func (st *stage) readContent(p []byte) (int, error) {
 		st.chunk -= int64(n)
 		st.endChunk()
 	}
-	_, err = st.in.Discard(n)
-	return n, err
+	st.in.discard(n)
+	return n, nil
 }
 
 // breakOff ends the connection behind the next reply, because a body cannot
@@ -119,15 +122,21 @@ func (st *stage) nextCommand() (err error) {
 		return st.renew()
 	}
 	for {
-		if st.errors > freeErrors && !st.srv.pause(slowDown) && st.stopping() {
-			return st.stopped()
+		if st.errors > st.srv.cfg.FreeErrors {
+			st.srv.pause(slowDown)
+		}
+		if f := st.leaving(); f != nil {
+			return st.parting(f)
+		}
+		if st.quiet() {
+			return st.park()
 		}
 		line, err := st.readLine(st.bodyEnd)
 		if err != nil {
 			return st.unread(err)
 		}
-		if st.stopping() {
-			return st.stopped()
+		if f := st.leaving(); f != nil {
+			return st.parting(f)
 		}
 		r := judge(line, st.dialogue())
 		st.note(r)
@@ -141,6 +150,8 @@ func (st *stage) nextCommand() (err error) {
 			}
 		case r.startTLS:
 			return st.startTLS()
+		case r.xclient != nil:
+			return st.speakFor(r.xclient)
 		default:
 			st.pending = append([]byte(r.pass), '\r', '\n')
 			return nil
@@ -159,24 +170,25 @@ func (st *stage) note(r ruling) {
 	}
 	if r.helo != "" {
 		st.helo, st.esmtp = r.helo, r.verb == "EHLO"
-		if st.in.Buffered() > 0 {
+		if st.in.buffered() > 0 {
 			st.log.Debug().Str("event", EventAhead).Str("helo", st.helo).Msg("commands sent before the answer to HELO")
 		}
 	}
+	st.line = r.pass
 	if r.verb == "BDAT" {
-		st.beginChunk(r.chunk)
+		st.beginChunk(r.chunk, r.last)
 	}
 }
 
 // beginChunk expects the octets of a BDAT, be it in a transaction or one that
 // go-smtp refuses and reads over.
-func (st *stage) beginChunk(n int64) {
+func (st *stage) beginChunk(n int64, last bool) {
 	if !st.chunking() {
 		st.bodyEnd = time.Now().Add(st.srv.cfg.Data)
-		st.scan, st.speed = lineScan{}, newMeter(st.srv.cfg.MinDataRate, st.ip)
+		st.scan, st.speed = lineScan{}, st.meter()
 	}
 	if st.session != nil {
-		st.session.beginChunks()
+		st.session.beginChunks(last)
 	}
 	st.chunk = n
 	st.endChunk()
@@ -193,7 +205,8 @@ func (st *stage) endChunk() {
 func (st *stage) dialogue() dialogue {
 	d := dialogue{
 		greeted: st.session != nil, tls: st.tls != "", canTLS: st.srv.offersTLS(),
-		hostname: st.srv.cfg.Hostname, limit: st.srv.cfg.MaxMessage,
+		hostname: st.srv.cfg.Hostname, limit: st.srv.maxMessage(),
+		lmtp: st.way.lmtp, xclient: st.relay != nil && st.relay.XClient,
 	}
 	if st.session != nil {
 		d.mail, d.rcpts, d.chunking = st.session.phase()
@@ -216,8 +229,8 @@ func (st *stage) unread(err error) error {
 		return net.ErrClosed
 	case err == errLongLine:
 		return st.bye(say(500, 5, 5, 6, fmt.Sprintf("command line longer than %d octets, closing", maxCommand)))
-	case st.stopping():
-		return st.stopped()
+	case st.leaving() != nil:
+		return st.parting(st.leaving())
 	case reason(err) == "timeout":
 		st.log.Info().Str("event", EventTimeout).Msg("nothing heard in time")
 		return st.bye(say(421, 4, 4, 2, "nothing heard in time, closing"))
@@ -225,9 +238,10 @@ func (st *stage) unread(err error) error {
 	return net.ErrClosed
 }
 
-func (st *stage) stopped() error {
-	st.log.Debug().Str("event", EventStopped).Msg("connection ended by the stop of the server")
-	return st.bye(say(421, 4, 3, 2, "the server stops, please try again later"))
+// parting ends a connection that has to go.
+func (st *stage) parting(f *farewell) error {
+	st.log.WithLevel(levelOf(f.event)).Str("event", f.event).Str("reason", f.reply.Message).Msg("connection ended by us")
+	return st.bye(f.reply)
 }
 
 // bye says a last word and ends the dialogue.
@@ -249,7 +263,7 @@ func (st *stage) answer(r *smtp.SMTPError) error {
 
 // startTLS takes the connection into its second stage.
 func (st *stage) startTLS() error {
-	if st.in.Buffered() > 0 { // RFC 3207 §6: it could be somebody else's plain text
+	if st.in.buffered() > 0 { // RFC 3207 §6: it could be somebody else's plain text
 		st.log.Info().Str("event", EventHostile).Str("reason", "commands behind STARTTLS").Msg("connection ended")
 		return st.bye(say(503, 5, 5, 1, "commands behind STARTTLS, closing"))
 	}
@@ -259,19 +273,33 @@ func (st *stage) startTLS() error {
 	if !st.secure() {
 		return net.ErrClosed
 	}
-	st.moved = st.srv.secure.hand(&stage{conn: st.conn, silent: 1})
+	st.moved = st.srv.dialogue(st.conn).hand(&stage{conn: st.conn, silent: 1})
 	return io.EOF
 }
 
 // renew goes on in a fresh stage, greeted as this one was.
 func (st *stage) renew() error {
-	next := &stage{conn: st.conn, helo: st.helo, esmtp: st.esmtp, silent: 2}
-	next.pending = []byte("EHLO " + st.helo + "\r\n")
-	server := st.srv.plain
-	if st.tls != "" {
-		server = st.srv.secure
+	st.moved = st.srv.dialogue(st.conn).hand(st.successor())
+	return io.EOF
+}
+
+// speakFor takes a relay's word for who its client is (XCLIENT). The dialogue
+// begins anew.
+func (st *stage) speakFor(x *xclient) error {
+	if x.addr {
+		st.conn.speaksFor(x.ip)
 	}
-	st.moved = server.hand(next)
+	if x.hasHelo {
+		st.conn.relayHelo = x.helo
+	}
+	if event, why := st.srv.place(st.conn); why != "" {
+		st.log.Info().Str("event", event).Str("reason", why).Msg("client turned away")
+		return st.bye(say(421, 4, 7, 0, why+", please try again later"))
+	}
+	if err := st.write(fmt.Appendf(nil, "220 %s ESMTP\r\n", st.srv.cfg.Hostname)); err != nil {
+		return net.ErrClosed
+	}
+	st.moved = st.srv.dialogue(st.conn).hand(&stage{conn: st.conn, silent: 1})
 	return io.EOF
 }
 
@@ -291,7 +319,9 @@ func (st *stage) Write(p []byte) (int, error) {
 		st.silent--
 		return len(p), nil
 	}
-	if err := st.write(st.inOurWords(line)); err != nil {
+	said := bytes.Repeat(st.inOurWords(line), max(1, st.finals))
+	st.finals = 0
+	if err := st.write(said); err != nil {
 		st.ended = true
 		return 0, err
 	}
@@ -314,8 +344,12 @@ func (st *stage) inOurWords(reply []byte) []byte {
 		if !st.srv.offersTLS() {
 			rest = bytes.Replace(rest, []byte("250-STARTTLS\r\n"), nil, 1)
 		}
-		rest = bytes.Replace(rest, []byte("250-SIZE\r\n"), fmt.Appendf(nil, "250-SIZE %d\r\n", st.srv.cfg.MaxMessage), 1)
-		return append([]byte("250-"+st.srv.cfg.Hostname+" at your service\r\n"), rest...)
+		rest = bytes.Replace(rest, []byte("250-SIZE\r\n"), fmt.Appendf(nil, "250-SIZE %d\r\n", st.srv.maxMessage()), 1)
+		first := "250-" + st.srv.cfg.Hostname + " at your service\r\n"
+		if st.relay != nil && st.relay.XClient {
+			first += "250-" + xclientOffer + "\r\n"
+		}
+		return append([]byte(first), rest...)
 	case bytes.HasPrefix(reply, []byte("250 2.0.0 Hello ")):
 		return []byte("250 " + st.srv.cfg.Hostname + " at your service\r\n")
 	case bytes.HasPrefix(reply, []byte("250 2.0.0 Roger, ")):
@@ -328,13 +362,13 @@ func (st *stage) inOurWords(reply []byte) []byte {
 
 // count ends a connection that got too much wrong.
 func (st *stage) count(refused bool) {
-	if st.idle > freeIdle {
-		st.idle, refused = freeIdle, true
+	if free := st.srv.cfg.FreeIdle; st.idle > free {
+		st.idle, refused = free, true
 	}
 	if !refused || st.ended {
 		return
 	}
-	if st.errors++; st.errors == st.srv.cfg.MaxErrors {
+	if st.errors++; st.errors >= st.srv.bounds().maxErrors {
 		st.log.Info().Str("event", EventErrors).Int("errors", st.errors).Msg("connection ended")
 		_ = st.bye(say(421, 4, 7, 0, "too many errors, closing"))
 	}

@@ -16,9 +16,13 @@ const (
 )
 
 // protocol is the word behind "with" in Received (RFC 3848, RFC 6531 §4.3).
-func protocol(esmtp, tls, utf8 bool) string {
+func protocol(lmtp, esmtp, tls, utf8 bool) string {
 	word := "SMTP"
 	switch {
+	case lmtp && utf8:
+		word = "UTF8LMTP"
+	case lmtp:
+		word = "LMTP"
 	case utf8:
 		word = "UTF8SMTP"
 	case esmtp:

@@ -192,8 +192,11 @@ func TestTraceFields(t *testing.T) {
 }
 
 func TestProtocolWords(t *testing.T) {
-	for want, c := range map[string][3]bool{"SMTP": {}, "ESMTP": {true}, "ESMTPS": {true, true}, "UTF8SMTP": {true, false, true}, "UTF8SMTPS": {true, true, true}} {
-		if got := protocol(c[0], c[1], c[2]); got != want {
+	for want, c := range map[string][4]bool{
+		"SMTP": {}, "ESMTP": {1: true}, "ESMTPS": {1: true, 2: true}, "UTF8SMTP": {1: true, 3: true}, "UTF8SMTPS": {1: true, 2: true, 3: true},
+		"LMTP": {0: true, 1: true}, "LMTPS": {0: true, 1: true, 2: true}, "UTF8LMTP": {0: true, 1: true, 3: true}, "UTF8LMTPS": {true, true, true, true},
+	} {
+		if got := protocol(c[0], c[1], c[2], c[3]); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}

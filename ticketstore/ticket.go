@@ -208,6 +208,7 @@ type Envelope struct {
 	From        address.Address   `json:"from"` // zero: the null reverse-path
 	Recipients  []address.Address `json:"recipients"`
 	ClientIP    string            `json:"client_ip"`
+	Relay       string            `json:"relay,omitempty"` // the trusted relay that handed it in: its address or "unix"
 	Helo        string            `json:"helo"`
 	TLS         string            `json:"tls,omitempty"` // version and cipher suite, empty for plain text
 	// Protocol is the word behind "with" in the Received field (RFC 5321 §4.4,

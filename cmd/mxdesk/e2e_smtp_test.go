@@ -32,13 +32,20 @@ func (r reply) String() string { return fmt.Sprintf("%d %s", r.code, r.text) }
 
 // connect opens a connection from a source address on loopback, "" for any, and
 // reads the greeting.
-func connect(addr, source string) (*wire, error) {
+func connect(addr, source string) (*wire, error) { return connectWith(addr, source, "") }
+
+// connectWith is connect, with octets to send in front of everything else.
+func connectWith(addr, source, before string) (*wire, error) {
 	d := net.Dialer{Timeout: patience}
 	if source != "" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(source)}
 	}
 	conn, err := d.Dial("tcp", addr)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := io.WriteString(conn, before); err != nil {
+		conn.Close()
 		return nil, err
 	}
 	w := newWire(conn)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -63,6 +64,15 @@ func (e *env) teller(m *systemd.Manager) func(state string) {
 	}
 }
 
+// stayWithin has the garbage collector work harder before the memory, in octets,
+// is full, unless GOMEMLIMIT says otherwise. An eighth is left for what it does
+// not see.
+func stayWithin(memory int64) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memory / 8 * 7)
+	}
+}
+
 // hangups catches SIGHUP. Without a configuration file there is nothing to read
 // again, and the signal means that the terminal of somebody who tries mxdesk is
 // gone: it ends the server, as it ends any program.
@@ -100,8 +110,11 @@ func (e *env) banner(cfg *config.Config, at []app.Entrance) {
 	var where []string
 	for i, a := range at {
 		where = append(where, a.Addr().String())
-		if a.Kind == app.SMTPS {
+		switch a.Kind {
+		case app.SMTPS:
 			where[i] += " (TLS)"
+		case app.LMTP:
+			where[i] += " (LMTP)"
 		}
 	}
 	p := func(format string, args ...any) { fmt.Fprintf(e.stderr, format+"\n", args...) }

@@ -289,7 +289,7 @@ func (s *server) deliver(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, a := range env.Recipients {
-		if err := s.Desk.Recipient(r.Context(), a); err != nil {
+		if err := s.Desk.Recipient(r.Context(), a, 0); err != nil {
 			return err
 		}
 	}

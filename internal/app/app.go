@@ -146,7 +146,19 @@ func checker(cfg *config.Config, dns []string) *mailauth.Checker {
 	return mailauth.New(mailauth.Config{
 		AuthservID: authservID(cfg), Resolver: mailauth.NewResolver(dns),
 		Budget: time.Duration(cfg.DNS.Budget), TrustLoopback: cfg.SMTP.TrustLoopback,
+		Relays: relays(cfg),
 	})
+}
+
+// relays are those that write header fields: a proxy passes octets on, so what
+// stands on top of its mail is the sender's own.
+func relays(cfg *config.Config) (list []mailauth.Relay) {
+	for _, r := range cfg.Relay {
+		if !r.Proxy {
+			list = append(list, mailauth.Relay{Networks: r.NetworkList(), Unix: r.Unix(), AuthservID: r.AuthservID})
+		}
+	}
+	return list
 }
 
 func authservID(cfg *config.Config) string {
@@ -162,7 +174,7 @@ func Rules(cfg *config.Config, keys *token.Keyring) *router.Rules {
 	for _, m := range cfg.Mailboxes() {
 		r.Mailboxes = append(r.Mailboxes, router.Mailbox{
 			Key: m.Key, Addresses: m.AddressList(), Agents: m.AgentList(), Tag: m.Tag(), Retired: m.RetiredPairs(),
-			Type: m.Type, Priority: m.Priority, Acknowledge: m.Acknowledge, Unknown: m.Unknown, Failed: m.Failed,
+			Type: m.Type, Priority: m.Priority, Acknowledge: m.Acknowledge, Unknown: m.Unknown, Failed: m.Failed, MaxMessage: int64(m.MessageSize),
 			ClosedAfter: time.Duration(m.ClosedAfter), FormSenders: m.FormSenderList(), Closed: m.Closed,
 		})
 	}
@@ -203,11 +215,15 @@ func door(cfg *config.Config, log zerolog.Logger) (smtpd.Config, error) {
 		Hostname: cfg.Hostname, AuthservID: authservID(cfg),
 		MaxRecipients: cfg.SMTP.MaxRecipients, MaxConnections: cfg.SMTP.MaxConnections, MaxPerIP: cfg.SMTP.PerIP, MaxPerNetwork: cfg.SMTP.PerNetwork,
 		MailsPerMinute: cfg.Limits.MailRate, RecipientsPerMinute: cfg.Limits.RecipientRate, MinDataRate: int64(cfg.Limits.MinDataRate),
-		MaxErrors: cfg.Limits.MaxErrors, MaxMessage: int64(cfg.Limits.MessageSize), MemorySpool: int64(cfg.Limits.MemorySpool),
+		FreeErrors: cfg.Limits.FreeErrors, MaxErrors: cfg.Limits.MaxErrors, FreeIdle: cfg.Limits.FreeIdle,
+		ContentMemory: int64(cfg.Limits.Memory) / 4 * 3, MaxMessage: int64(cfg.Limits.MessageSize), MemorySpool: int64(cfg.Limits.MemorySpool),
 		MinFreeDisk: int64(cfg.Limits.MinFreeDisk), SpoolDir: spool, Log: log,
 		Idle: time.Duration(cfg.Limits.IdleTimeout), Session: time.Duration(cfg.Limits.SessionTimeout), Data: time.Duration(cfg.Limits.DataTimeout),
 		Limits:   message.Limits{SkipHTML: true},
 		FreeDisk: func() (int64, error) { return ticketstore.FreeDisk(cfg.DataDir) },
+	}
+	for _, r := range cfg.Relay {
+		c.Relays = append(c.Relays, smtpd.Relay{Networks: r.NetworkList(), Unix: r.Unix(), Proxy: r.Proxy, XClient: r.XClient})
 	}
 	return c, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"mxdesk/internal/systemd"
 )
@@ -16,6 +17,7 @@ import (
 const (
 	SMTP  = "smtp"  // smtp.listen: in clear, with STARTTLS
 	SMTPS = "smtps" // smtp.listen_tls: TLS from the first octet
+	LMTP  = "lmtp"  // smtp.listen_lmtp
 )
 
 // ErrSockets: handed-over sockets do not fit the configuration.
@@ -23,7 +25,7 @@ var ErrSockets = errors.New("the sockets of the service manager do not fit the c
 
 // Entrance is a place where mail comes in.
 type Entrance struct {
-	Kind     string // [SMTP] or [SMTPS]
+	Kind     string // [SMTP], [SMTPS] or [LMTP]
 	listener net.Listener
 }
 
@@ -37,7 +39,7 @@ type wanted struct {
 }
 
 func (a *App) wanted() []wanted {
-	return []wanted{{SMTP, a.cfg.SMTP.Listen}, {SMTPS, a.cfg.SMTP.ListenTLS}}
+	return []wanted{{SMTP, a.cfg.SMTP.Listen}, {SMTPS, a.cfg.SMTP.ListenTLS}, {LMTP, a.cfg.SMTP.ListenLMTP}}
 }
 
 // entrances opens all listeners of the door, or none. A socket that was handed
@@ -97,7 +99,12 @@ func kindOf(s systemd.Socket, kinds []wanted) (string, error) {
 
 // listen opens one listener.
 func listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+	file, unix := strings.CutPrefix(addr, "unix:")
+	open := func() (net.Listener, error) { return net.Listen("tcp", addr) }
+	if unix {
+		open = func() (net.Listener, error) { return listenUnix(file) }
+	}
+	l, err := open()
 	if err == nil {
 		return l, nil
 	}
@@ -109,7 +116,29 @@ func listen(addr string) (net.Listener, error) {
 	if errors.As(err, &sys) {
 		err = sys.Err
 	}
-	return nil, fmt.Errorf("cannot listen on %s: %w; stop what uses it or set smtp.listen or smtp.listen_tls to another address", addr, err)
+	return nil, fmt.Errorf("cannot listen on %s: %w; stop what uses it or set smtp.listen, smtp.listen_tls or smtp.listen_lmtp to another address", addr, err)
+}
+
+// listenUnix opens a Unix socket for its owner and group. A socket that a killed
+// server left behind is taken away, one that somebody answers at is not.
+func listenUnix(file string) (net.Listener, error) {
+	if conn, err := net.Dial("unix", file); err == nil {
+		return nil, errors.Join(syscall.EADDRINUSE, conn.Close())
+	} else if errors.Is(err, syscall.ECONNREFUSED) {
+		if info, err := os.Lstat(file); err == nil && info.Mode().Type() == os.ModeSocket {
+			if err := os.Remove(file); err != nil {
+				return nil, err
+			}
+		}
+	}
+	l, err := net.Listen("unix", file)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(file, 0o660); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
 }
 
 func closeAll(list []Entrance) error {

@@ -13,6 +13,7 @@ import (
 	"mxdesk/internal/config"
 	"mxdesk/internal/desk"
 	"mxdesk/internal/mailauth"
+	"mxdesk/internal/message"
 	"mxdesk/smtpd"
 	"mxdesk/ticketstore"
 )
@@ -133,9 +134,12 @@ func (a *App) serveAPI(w http.ResponseWriter, r *http.Request) { a.current.Load(
 type currentDesk struct{ a *App }
 
 // Recipient is part of smtpd.Desk.
-func (c currentDesk) Recipient(ctx context.Context, to address.Address) error {
-	return c.a.current.Load().desk.Recipient(ctx, to)
+func (c currentDesk) Recipient(ctx context.Context, to address.Address, size int64) error {
+	return c.a.current.Load().desk.Recipient(ctx, to, size)
 }
+
+// MaxMessage is part of smtpd.Desk.
+func (c currentDesk) MaxMessage() int64 { return c.a.current.Load().desk.MaxMessage() }
 
 // Accept is part of smtpd.Desk.
 func (c currentDesk) Accept(ctx context.Context, in desk.Inbound) (desk.Receipt, error) {
@@ -148,4 +152,9 @@ type currentAuth struct{ a *App }
 // Check is part of smtpd.Authenticator.
 func (c currentAuth) Check(ctx context.Context, in mailauth.Input) ticketstore.Verdict {
 	return c.a.current.Load().auth.Check(ctx, in)
+}
+
+// Distrusted is part of smtpd.Authenticator.
+func (c currentAuth) Distrusted(in mailauth.Input) []message.Field {
+	return c.a.current.Load().auth.Distrusted(in)
 }

@@ -82,7 +82,7 @@ func TestReload(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := (currentDesk{a}).Recipient(context.Background(), to); (err == nil) != taken {
+			if err := (currentDesk{a}).Recipient(context.Background(), to, 0); (err == nil) != taken {
 				t.Errorf("mail to the new mailbox: %v", err)
 			}
 		})

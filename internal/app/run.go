@@ -106,8 +106,11 @@ func (r *run) start(what string, part func() error) {
 
 // serve serves one listener of the door.
 func (r *run) serve(e Entrance) error {
-	if e.Kind == SMTPS {
+	switch e.Kind {
+	case SMTPS:
 		return r.door.ServeTLS(e.listener)
+	case LMTP:
+		return r.door.ServeLMTP(e.listener)
 	}
 	return r.door.Serve(e.listener)
 }

@@ -8,6 +8,7 @@
 package config
 
 import (
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,6 +31,7 @@ type Config struct {
 	DNS      DNS                `toml:"dns" doc:"Name servers for SPF, DKIM, DMARC and MX."`
 	Outbound Outbound           `toml:"outbound" doc:"How mail leaves."`
 	Mailbox  map[string]Mailbox `toml:"mailbox" doc:"One table per mailbox. The key, of lower-case letters, digits, - and _, is permanent. At least one."`
+	Relay    []Relay            `toml:"trusted_relay" doc:"Mail servers of yours in front of mxdesk, one table each. What they say about where a mail came from is believed: behind one, SPF looks at the server before it."`
 	Rule     []Rule             `toml:"rule" doc:"Capture rules, in order."`
 }
 
@@ -67,6 +69,7 @@ func (c *Config) TagPairs() []tag.Pair {
 type SMTP struct {
 	Listen         []string `toml:"listen" default:"127.0.0.1:2525" doc:"Addresses to listen on."`
 	ListenTLS      []string `toml:"listen_tls" doc:"Addresses to listen on for clients that speak TLS from the first octet (port 465). Needs a certificate in [tls]."`
+	ListenLMTP     []string `toml:"listen_lmtp" doc:"Addresses to listen on for LMTP from a mail server of the same site: HOST:PORT, or \"unix:/run/mxdesk/lmtp.sock\"; such a socket is open to its group."`
 	TrustLoopback  bool     `toml:"trust_loopback" default:"false" doc:"Count senders from loopback as authenticated. For trying out, and for relays on this machine that have checked the sender."`
 	MaxRecipients  int      `toml:"max_recipients" default:"100" min:"100" max:"10000" doc:"Recipients of one mail; at least 100 (RFC 5321 section 4.5.3.1.8)."`
 	MaxConnections int      `toml:"max_connections" default:"1000" min:"1" max:"100000" doc:"Connections at once, in all."`
@@ -74,15 +77,35 @@ type SMTP struct {
 	PerNetwork     int      `toml:"max_connections_per_network" default:"200" min:"1" max:"100000" doc:"Connections at once from one IPv4 /24 or IPv6 /48; loopback is free."`
 }
 
+// Relay is a mail server of the same site.
+type Relay struct {
+	Networks   []string `toml:"networks" example:"192.0.2.25" doc:"Where it connects from: addresses, networks such as \"192.0.2.0/24\", or \"unix\" for a Unix socket. Required."`
+	AuthservID string   `toml:"authserv_id" doc:"Name in the Authentication-Results fields that it adds. Those are then believed. Default: none are."`
+	XClient    bool     `toml:"xclient" default:"false" doc:"Offer it XCLIENT, by which it says who its client is."`
+	Proxy      bool     `toml:"proxy" default:"false" doc:"Expect the header of the PROXY protocol (version 1 or 2) in front of each of its connections."`
+
+	networks []netip.Prefix
+	unix     bool
+}
+
+// NetworkList holds the networks it connects from.
+func (r Relay) NetworkList() []netip.Prefix { return slices.Clone(r.networks) }
+
+// Unix reports whether it connects by a Unix socket.
+func (r Relay) Unix() bool { return r.unix }
+
 // Limits bounds one mail, one session and the disk.
 type Limits struct {
 	MessageSize    Size     `toml:"message_size" default:"35MiB" min:"1KiB" max:"1GiB" doc:"Largest mail accepted; RFC 5321 section 4.5.3.1.7 asks for 64KiB at least."`
 	MemorySpool    Size     `toml:"memory_spool" default:"256KiB" min:"1KiB" max:"64MiB" doc:"A mail up to this size is received in memory, a larger one in a temporary file."`
+	Memory         Size     `toml:"memory" default:"256MiB" min:"64MiB" max:"1TiB" doc:"Memory to stay within. Mails under way may take three quarters of it, counted at their worst (8MiB for one larger than memory_spool, of which 20 fit into the default); beyond that, mail is put off with 452."`
 	MinFreeDisk    Size     `toml:"min_free_disk" default:"64MiB" min:"0B" max:"1TiB" doc:"With less free disk, mail is put off with 452."`
 	IdleTimeout    Duration `toml:"idle_timeout" default:"5m" min:"1s" max:"1h" doc:"Silence of a client before the connection ends (RFC 5321 section 4.5.3.2.7)."`
 	SessionTimeout Duration `toml:"session_timeout" default:"1h" min:"1s" max:"24h" doc:"Longest connection."`
 	DataTimeout    Duration `toml:"data_timeout" default:"10m" min:"1s" max:"24h" doc:"Longest transfer of one mail."`
+	FreeErrors     int      `toml:"free_errors" default:"10" min:"1" max:"10000" doc:"Refused commands and recipients in one connection before each further command waits half a second."`
 	MaxErrors      int      `toml:"max_errors" default:"50" min:"1" max:"10000" doc:"Refused commands and recipients in one connection before 421."`
+	FreeIdle       int      `toml:"idle_commands" default:"100" min:"1" max:"100000" doc:"Commands in a row that lead nowhere (NOOP, RSET, VRFY ...); each further one counts as refused."`
 	MailRate       int      `toml:"mails_per_minute" default:"120" min:"1" max:"1000000" doc:"Mails that one IPv4 address or IPv6 /64 may begin in a minute; more are put off with 450. Loopback is free."`
 	RecipientRate  int      `toml:"recipients_per_minute" default:"600" min:"100" max:"1000000" doc:"Recipients that it may name in a minute, never less than smtp.max_recipients; more are put off with 452. Loopback is free."`
 	MinDataRate    Size     `toml:"min_data_rate" default:"100" min:"1" max:"1MiB" doc:"Octets a second that content must come with, on the average of two minutes. Loopback is free."`
@@ -144,6 +167,7 @@ type Mailbox struct {
 	Failed      string   `toml:"failed" oneof:"hold ticket" doc:"New mail that failed authentication: \"hold\" or \"ticket\". Default: hold where the sender's domain asks for quarantine or rejection, else a marked ticket."`
 	ClosedAfter Duration `toml:"closed_after" default:"0s" min:"0s" max:"3650d" doc:"A reply to a ticket closed for longer than this opens a new, linked one; 0s means a reply always reopens."`
 	Closed      bool     `toml:"closed" default:"false" doc:"Take no new mail: its addresses are refused, answers to signed reply addresses still come in. A mailbox that has tickets cannot be removed, only closed."`
+	MessageSize Size     `toml:"message_size" default:"0B" min:"0B" max:"1GiB" doc:"Largest mail that this mailbox takes, when that is less than limits.message_size; 0B means no bound of its own."`
 	FormSenders []string `toml:"form_senders" doc:"Addresses of web forms: mail authenticated as one of them counts as coming from its Reply-To."`
 
 	// What [Parse] makes of the above.

@@ -20,7 +20,7 @@ import (
 
 // same compares configurations by what a file can say.
 func same() cmp.Options {
-	return cmp.Options{cmpopts.IgnoreUnexported(Mailbox{}, Rule{}, Capture{}), cmpopts.EquateEmpty()}
+	return cmp.Options{cmpopts.IgnoreUnexported(Mailbox{}, Rule{}, Capture{}, Relay{}), cmpopts.EquateEmpty()}
 }
 
 func parse(t *testing.T, text string) *Config {
@@ -224,6 +224,9 @@ func TestReference(t *testing.T) {
 	if len(c.Rule) != 1 || len(c.Rule[0].Capture) != 1 || len(c.Rule[0].Fields) != 1 {
 		t.Errorf("the example rule is %+v", c.Rule)
 	}
+	if len(c.Relay) != 1 || len(c.Relay[0].NetworkList()) != 1 {
+		t.Errorf("the example relay is %+v", c.Relay)
+	}
 	for line := range strings.Lines(ref) {
 		if len([]rune(line)) > 80 {
 			t.Errorf("long line: %s", line)
@@ -237,7 +240,7 @@ func TestReference(t *testing.T) {
 		}
 		pattern := `(?m)^#?` + f.key + ` = `
 		if f.kind() != kindValue {
-			pattern = `(?m)^#?\[+([a-z]+\.)*` + f.key + `[\].]`
+			pattern = `(?m)^#?\[+([a-z_]+\.)*` + f.key + `[\].]`
 		}
 		if !regexp.MustCompile(pattern).MatchString(ref) {
 			t.Errorf("%s is missing", f.key)

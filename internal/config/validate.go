@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"mxdesk/internal/address"
 )
@@ -22,6 +23,7 @@ func (c *Config) complete(p *problems) {
 	c.checkACME(p)
 	c.checkServers(p)
 	c.checkOutbound(p)
+	c.completeRelays(p)
 	c.completeMailboxes(p)
 	c.completeRules(p)
 }
@@ -58,6 +60,7 @@ func (c *Config) checkListen(p *problems) {
 	seen := map[string]bool{}
 	checkAddresses(p, "smtp.listen", c.SMTP.Listen, seen)
 	checkAddresses(p, "smtp.listen_tls", c.SMTP.ListenTLS, seen)
+	checkSockets(p, "smtp.listen_lmtp", c.SMTP.ListenLMTP, seen)
 	if c.TLS.ACME {
 		checkAddress(p, "tls.acme_listen", c.TLS.ACMEListen, seen)
 	}
@@ -86,6 +89,26 @@ func checkAddress(p *problems, path, s string, seen map[string]bool) {
 	}
 	seen[s] = true
 }
+
+// checkSockets is checkAddresses for listeners that may also be Unix sockets.
+func checkSockets(p *problems, key string, list []string, seen map[string]bool) {
+	for i, s := range list {
+		file, ok := strings.CutPrefix(s, "unix:")
+		switch path := entry(key, i); {
+		case !ok:
+			checkAddress(p, path, s, seen)
+		case !filepath.IsAbs(file) || len(file) > maxSocketPath:
+			p.add(path, "%q is not \"unix:\" and a path from / with at most %d octets", clip(s), maxSocketPath)
+		case seen[s]:
+			p.add(path, "%q stands here twice", clip(s))
+		default:
+			seen[s] = true
+		}
+	}
+}
+
+// maxSocketPath is the longest path of a Unix socket that the system takes.
+const maxSocketPath = 100
 
 // splitHostPort divides HOST:PORT; the host may be empty.
 func splitHostPort(s string) (host string, port uint16, ok bool) {

@@ -19,8 +19,8 @@ func (c *Config) Show() string {
 
 // Reference is a whole configuration file with every key, explained, at its
 // default. It is a valid configuration, with an example mailbox. Keys without a
-// default are commented out with a "#" directly before the key, and so is the
-// example rule.
+// default are commented out with a "#" directly before the key, and so are
+// the example relay and rule.
 func Reference() string {
 	c := builtIn()
 	m := Mailbox{Key: "support"}
@@ -31,6 +31,9 @@ func Reference() string {
 	setExamples(reflect.ValueOf(&capture).Elem())
 	rule.Capture = []Capture{capture}
 	c.Rule = []Rule{rule}
+	relay := Relay{}
+	setExamples(reflect.ValueOf(&relay).Elem())
+	c.Relay = []Relay{relay}
 
 	w := writer{explain: true}
 	w.comment("Configuration of mxdesk. Every key is shown at its default; keys that have none are commented out. Durations are written as in \"5m\" or \"30d\", sizes as in \"35MiB\".")
@@ -122,11 +125,13 @@ func (w *writer) tables(f field, path string, v reflect.Value) {
 			}
 			return
 		}
+		was := w.off
 		w.off = w.explain
 		for i := range v.Len() {
 			w.header(f, "[["+path+"]]")
 			w.table(path, v.Index(i))
 		}
+		w.off = was
 	}
 }
 

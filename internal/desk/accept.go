@@ -137,6 +137,12 @@ func (w *work) accept(m *mail) (Receipt, error) {
 			return rcpt, err
 		}
 	}
+	if m.released == nil {
+		if err := w.d.fits(m.Inbound); err != nil {
+			m.decision = router.Decision{Outcome: router.OutcomeRefused}
+			return Receipt{}, err
+		}
+	}
 	dec, err := w.d.rules.Decide(router.Input{
 		Message: m.Message, Envelope: &m.Envelope, Verdict: &m.Verdict,
 		Captured: m.captured, Now: w.now, Released: m.released != nil,

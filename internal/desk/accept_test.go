@@ -408,7 +408,7 @@ func TestRecipient(t *testing.T) {
 		"someone@elsewhere.example":                    "550 5.7.1 relaying denied: that domain is not ours",
 		"support+b1.1.aaaaaaaaaaaaaaaaaa@desk.example": "550 5.1.1 this return path was not made by us",
 	} {
-		err := h.Recipient(context.Background(), at(rcpt))
+		err := h.Recipient(context.Background(), at(rcpt), 1<<20)
 		if got := fmt.Sprint(err); got != want && (err != nil || want != "") {
 			t.Errorf("%s: %q, want %q", rcpt, got, want)
 		}

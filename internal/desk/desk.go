@@ -74,14 +74,14 @@ func (d *Desk) Tag(t *ticketstore.Ticket) string {
 }
 
 // Recipient says whether mail to an address is ours to take. It implements the
-// door's check at RCPT.
-func (d *Desk) Recipient(_ context.Context, a address.Address) error {
+// door's check at RCPT; size is what the sender announced, 0 for nothing.
+func (d *Desk) Recipient(_ context.Context, a address.Address, size int64) error {
 	if rc, ok := d.rules.Resolve(a); ok {
 		m := d.rules.Mailbox(rc.Mailbox)
 		if m.Closed && rc.Reply == nil && rc.Bounce == nil && d.rules.Ours(a) {
 			return &Refusal{550, [3]int{5, 7, 1}, "this mailbox is closed and takes no new mail"}
 		}
-		return nil
+		return tooLargeFor(m, size)
 	}
 	if d.rules.Ours(a) {
 		return &Refusal{550, [3]int{5, 1, 1}, "this return path was not made by us"}
@@ -90,6 +90,39 @@ func (d *Desk) Recipient(_ context.Context, a address.Address) error {
 		return &Refusal{550, [3]int{5, 1, 1}, "no such address here"}
 	}
 	return &Refusal{550, [3]int{5, 7, 1}, "relaying denied: that domain is not ours"}
+}
+
+// MaxMessage is the size of the largest mail that any mailbox takes, in octets; 0
+// when one has no bound of its own.
+func (d *Desk) MaxMessage() (largest int64) {
+	for _, m := range d.rules.Mailboxes {
+		if m.MaxMessage == 0 {
+			return 0
+		}
+		largest = max(largest, m.MaxMessage)
+	}
+	return largest
+}
+
+// tooLargeFor refuses a mail that is larger than a mailbox takes, or returns nil.
+func tooLargeFor(m *router.Mailbox, size int64) error {
+	if m.MaxMessage > 0 && size > m.MaxMessage {
+		return &Refusal{552, [3]int{5, 3, 4}, fmt.Sprintf("the mail is larger than the %d octets that this mailbox takes", m.MaxMessage)}
+	}
+	return nil
+}
+
+// fits refuses a mail that is larger than one of its recipients' mailboxes
+// takes, when the sender announced no size or a wrong one.
+func (d *Desk) fits(in *Inbound) error {
+	for _, a := range in.Envelope.Recipients {
+		if rc, ok := d.rules.Resolve(a); ok {
+			if err := tooLargeFor(d.rules.Mailbox(rc.Mailbox), in.Content.Size()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (d *Desk) knowsDomain(dom address.Domain) bool {

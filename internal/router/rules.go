@@ -31,7 +31,8 @@ type Mailbox struct {
 	Failed      string // hold, ticket or "" for what the sender's domain asks for
 	ClosedAfter time.Duration
 	FormSenders []address.Address
-	Closed      bool // takes answers to its signed addresses only
+	Closed      bool  // takes answers to its signed addresses only
+	MaxMessage  int64 // octets of the largest mail it takes; 0 means no bound of its own
 }
 
 // Rules is everything that decisions rest on besides the mail and the store.

@@ -1,0 +1,111 @@
+package smtpd
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// level says how full the house is. It alone decides which set of bounds is in
+// force, so that strangers who occupy connections cannot keep others out: the
+// fuller it is, the less patience there is with silence and errors.
+type level int32
+
+const (
+	calm    level = iota // as configured
+	busy                 // from half of the connections on
+	crowded              // from four fifths on
+)
+
+// String names the level in the log.
+func (l level) String() string { return [...]string{"calm", "busy", "crowded"}[l] }
+
+// bounds are the limits that depend on the level.
+type bounds struct {
+	idle, session time.Duration
+	maxErrors     int
+	window        time.Duration // see meter
+}
+
+// boundsAt makes the bounds of a level. None is ever looser than configured.
+func (c Config) boundsAt(l level) bounds {
+	b := bounds{idle: c.Idle, session: c.Session, maxErrors: c.MaxErrors, window: rateWindow}
+	switch l {
+	case busy:
+		b.idle, b.session = min(b.idle, time.Minute), min(b.session, 20*time.Minute)
+		b.maxErrors = min(b.maxErrors, 20)
+	case crowded:
+		b.idle, b.session = min(b.idle, 10*time.Second), min(b.session, 5*time.Minute)
+		b.maxErrors = min(b.maxErrors, 5)
+		b.window = rateWindow / 10
+	}
+	return b
+}
+
+// load is the level in force.
+type load struct {
+	sets [3]bounds // of each level
+	at   atomic.Int32
+}
+
+func (l *load) set(c Config) {
+	for i := range l.sets {
+		l.sets[i] = c.boundsAt(level(i))
+	}
+}
+
+// bounds are those in force.
+func (s *Server) bounds() *bounds { return &s.load.sets[s.load.at.Load()] }
+
+// weigh finds the level for the number of connections. It goes up at one half and
+// at four fifths, and down again somewhat lower, so that it does not flutter. It
+// is called with mu held.
+func (s *Server) weigh() {
+	n, most := len(s.conns), s.cfg.MaxConnections
+	now, was := calm, level(s.load.at.Load())
+	switch {
+	case n*5 >= most*4, was == crowded && n*10 >= most*7:
+		now = crowded
+	case n*2 >= most, was != calm && n*5 >= most*2:
+		now = busy
+	}
+	if now == was {
+		return
+	}
+	s.load.at.Store(int32(now))
+	s.log.Info().Str("event", EventLoad).Str("level", now.String()).Int("connections", n).Msg("the load has changed")
+	if now > was && !s.stopping {
+		for c := range s.conns {
+			c.hurry()
+		}
+	}
+}
+
+// A full house looks at evictSample connections, at more of them when all of
+// those are at work, for the one that has been silent longest, at least
+// evictAfter: who works is never sent away.
+const (
+	evictSample = 64
+	evictAfter  = 2 * time.Second
+)
+
+// evict ends a connection that has no transaction open and has been silent, and
+// reports whether there was one. It is called with mu held.
+func (s *Server) evict() bool {
+	var victim *conn
+	longest := time.Now().Add(-evictAfter)
+	n := 0
+	for c := range s.conns { // in random order
+		if at, idle := c.silentSince(); idle && at.Before(longest) {
+			victim, longest = c, at
+		}
+		if n++; n >= evictSample && victim != nil || n >= 16*evictSample {
+			break
+		}
+	}
+	if victim == nil {
+		return false
+	}
+	victim.leave(farewell{EventEvicted, say(421, 4, 7, 0, "too many connections, and nothing was heard from you; please try again later")})
+	s.evicting++
+	return true
+}
