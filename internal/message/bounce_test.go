@@ -241,16 +241,17 @@ func TestBounceReports(t *testing.T) {
 func TestBounceSenders(t *testing.T) {
 	const words = "\n\nYour message could not be delivered:\n\n<a@example.org>: 550 5.1.1 user unknown\n"
 	for from, want := range map[string]Class{
-		"MAILER-DAEMON@mx.example.org\nSubject: x":                                           Bounce,
-		"Mail Delivery Subsystem <x1@mx.example.org>\nSubject: Returned mail":                Bounce,
-		"Post_Master@mx.example.org\nSubject: Undeliverable message":                         Bounce,
-		"postmaster@mx.example.org\nSubject: Undeliverable message":                          Bounce,
-		"Microsoft Outlook <MicrosoftExchange329e71ec88ae46@example.org>\nSubject: x":        Bounce,
-		"System Administrator <sys@example.org>\nReturn-Path: <>\nSubject: Undeliverable: x": Bounce,
-		"<>\nReturn-Path: <>\nSubject: Unzustellbar: x":                                      Bounce,
-		"Ann <ann@example.org>\nSubject: Undeliverable: x":                                   Human,
-		"postmaster@mx.example.org\nSubject: Re: Undeliverable message":                      Human,
-		"System Administrator <ann@example.org>\nSubject: Returned mail":                     Human,
+		"MAILER-DAEMON@mx.example.org\nSubject: x":                                             Bounce,
+		"Mail Delivery Subsystem <x1@mx.example.org>\nSubject: Returned mail":                  Bounce,
+		"Post_Master@mx.example.org\nSubject: Undeliverable message":                           Bounce,
+		"postmaster@mx.example.org\nSubject: Undeliverable message":                            Bounce,
+		"Microsoft Outlook <MicrosoftExchange329e71ec88ae46@example.org>\nSubject: x":          Bounce,
+		"System Administrator <sys@example.org>\nReturn-Path: <>\nSubject: Undeliverable: x":   Bounce,
+		"<>\nReturn-Path: <>\nSubject: Unzustellbar: x":                                        Bounce,
+		"Filter <filter@example.org>\nAuto-Submitted: auto-replied\nSubject: Undeliverable: x": Bounce,
+		"Ann <ann@example.org>\nSubject: Undeliverable: x":                                     Human,
+		"postmaster@mx.example.org\nSubject: Re: Undeliverable message":                        Human,
+		"System Administrator <ann@example.org>\nSubject: Returned mail":                       Human,
 	} {
 		if m := read("From: " + from + words); m.Class != want {
 			t.Errorf("from %q: class %s %q, want %s", from, m.Class, m.Reasons, want)

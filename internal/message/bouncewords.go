@@ -73,6 +73,9 @@ func bounceInWords(m *Message, carries bool) string {
 		}
 	}
 	sender := daemonSign(m)
+	if sender == 0 && automatic(m) && weight(head(m.Text, 4096)) > 1 {
+		sender = 1 // a parcel can be undeliverable, too, but not with a reply code
+	}
 	if sender == 0 || sender < 2 && answers(m.Subject) {
 		return ""
 	}

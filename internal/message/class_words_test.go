@@ -212,6 +212,7 @@ func TestNotifications(t *testing.T) {
 		"suppressing answers":         {"From: app@example.org\nX-Auto-Response-Suppress: All\nSubject: Invoice\n\nThis is an automatically generated message.", Notification},
 		"backup with its sender":      {"From: backup@example.org\nSubject: Backup failed on web1\n\nx", Notification},
 		"a DMARC report":              {"From: dmarcreport@example.org\nSubject: Report Domain: desk.test Submitter: example.org\n\nx", Notification},
+		"a parcel":                    {from + "Auto-Submitted: auto-generated\nSubject: Delivery failed\n\nYour parcel 5501234 could not be delivered.", Notification},
 		"bulk by sender":              {"From: newsletter@example.org\nSubject: March\n\nx", Bulk},
 		"news with a way out":         {"From: news@example.org\nSubject: March\n\nTo unsubscribe click here", Bulk},
 		"relay with a way out":        {from + "X-SG-EID: x\nSubject: March\n\nTo unsubscribe click here", Bulk},
