@@ -134,7 +134,10 @@ type BouncedRecipient struct {
 	Action  string // failed, delayed, delivered, relayed, expanded; complaint when it called the mail spam
 	Status  string // RFC 3463, such as 5.1.1
 	Reply   string // the remote's words
-	Kind    string // hard, soft, full, spam or unknown
+	// Kind says what to do about the recipient: hard, no mail to it will arrive;
+	// soft, another or a later one may; full, the mailbox is full; spam, the
+	// content or the sender was refused as unwanted; unknown.
+	Kind string
 }
 
 // Forwarded is the mail that this one passes on by hand, in its text or as an
