@@ -98,7 +98,7 @@ func (f *forwardedText) in(sent time.Time) *Forwarded {
 // name alone.
 func forwardedFrom(v string) address.Mailbox {
 	v = strings.TrimRight(clearMarks(v), " ;,")
-	if list := address.ParseList(v, decodeWords); len(list) > 0 && !list[0].Address.IsZero() {
+	if list := address.ParseList(v, decodeWords); !strings.Contains(v, "mailto:") && len(list) > 0 && !list[0].Address.IsZero() {
 		return list[0]
 	}
 	a := addressIn(strings.ReplaceAll(v, "mailto:", " "))
@@ -107,7 +107,7 @@ func forwardedFrom(v string) address.Mailbox {
 		return address.Mailbox{Name: oneLine(strings.Trim(v, " <>\"'"))}
 	}
 	name, _, _ := strings.Cut(v, a)
-	name = strings.Trim(strings.TrimSuffix(strings.TrimSpace(name), "mailto:"), " <>[]()\"'*")
+	name = strings.Trim(strings.TrimSuffix(strings.TrimRight(name, " <[("), "mailto:"), " <>[]()\"'*")
 	return address.Mailbox{Name: oneLine(name), Address: addr}
 }
 

@@ -72,7 +72,7 @@ var (
 	yearAlone = regexp.MustCompile(`\b(\d{4})\b`)
 	clock     = regexp.MustCompile(`(\d{1,2})[:h](\d{2})(?:[:.](\d{2}))?`)
 	dotClock  = regexp.MustCompile(`\b(\d{1,2})\.(\d{2})(?:[.:](\d{2}))?\b`)
-	zoneHours = regexp.MustCompile(`([+-−])(\d{1,2}):?(\d{2})?\b`)
+	zoneHours = regexp.MustCompile(`([+−-])(\d{1,2}):?(\d{2})?\b`)
 	asianYear = strings.NewReplacer("年", ".", "月", ".", "日", " ", "년", ".", "월", ".", "일", " ", "時", ":", "时", ":", "點", ":", "点", ":", "시", ":", "分", " ", "분", " ")
 )
 

@@ -3,6 +3,7 @@ package message
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -77,6 +78,62 @@ func TestHTMLReply(t *testing.T) {
 	m := read("Content-Type: text/html\n\n<div>new</div><div class=gmail_quote><div class=gmail_attr>On Mon, 2 Jan 2023 at 10:00, A &lt;a@x.org&gt; wrote:<br></div><blockquote>old</blockquote></div>")
 	if m.Fresh != "new" || !strings.Contains(m.Quoted, "> old") {
 		t.Errorf("Fresh %q, Quoted %q", m.Fresh, m.Quoted)
+	}
+}
+
+func TestForwardedFrom(t *testing.T) {
+	for v, want := range map[string]string{
+		"A B <a@x.org>":                         "A B|a@x.org",
+		`"B, A" <a@x.org>`:                      "B, A|a@x.org",
+		"A B [mailto:a@x.org]":                  "A B|a@x.org",
+		"A B<mailto:a@x.org>":                   "A B|a@x.org",
+		"A B <a@x.org<mailto:a@x.org>>":         "A B|a@x.org",
+		"a@x.org<mailto:a@x.org>":               "|a@x.org",
+		"A B (a@x.org)":                         "A B|a@x.org",
+		"a@x.org":                               "|a@x.org",
+		"a@x.org <a@x.org>":                     "a@x.org|a@x.org",
+		"A B":                                   "A B|",
+		"\u202aA B\u202c\u200f <\u202aa@x.org>": "A B|a@x.org",
+		"":                                      "|",
+	} {
+		m := forwardedFrom(v)
+		if got := m.Name + "|" + m.Address.String(); got != want {
+			t.Errorf("%q: %q, want %q", v, got, want)
+		}
+	}
+}
+
+func TestHumanDate(t *testing.T) {
+	home := time.FixedZone("", 3600)
+	for v, want := range map[string]string{
+		"Mon, Jan 15, 2024 at 10:30 AM":              "2024-01-15T10:30:00+01:00",
+		"Mon, 15 Jan 2024 10:30:05 -0800":            "2024-01-15T10:30:05-08:00",
+		"Monday, January 15, 2024 10:30 PM":          "2024-01-15T22:30:00+01:00",
+		"1/15/2024 12:05 AM":                         "2024-01-15T00:05:00+01:00",
+		"15/01/2024 10:30":                           "2024-01-15T10:30:00+01:00",
+		"15/01/24  10:30  (GMT+02:00)":               "2024-01-15T10:30:00+02:00",
+		"2024-01-15 10:30:00 UTC":                    "2024-01-15T10:30:00Z",
+		"Dienstag, 5. März 2024 um 08:05:00 Uhr MEZ": "2024-03-05T08:05:00+01:00",
+		"mar. 15 oct. 2024 10h30":                    "2024-10-15T10:30:00+01:00",
+		"mar., 15 ene 2024 a las 10:30":              "2024-01-15T10:30:00+01:00",
+		"2024年1月15日(月) 午後3:05":                       "2024-01-15T15:05:00+01:00",
+		"2024년 1월 15일 월요일 오후 3:05":                   "2024-01-15T15:05:00+01:00",
+		"Th 2, 15 thg 1, 2024 lúc 10:30":             "2024-01-15T10:30:00+01:00",
+		"١٥ يناير ٢٠٢٤ ١٠:٣٠":                        "2024-01-15T10:30:00+01:00",
+		"15 січ. 2024 р. о 10:30":                    "2024-01-15T10:30:00+01:00",
+		"15. Januar 2024":                            "2024-01-15T00:00:00+01:00",
+		"yesterday":                                  "",
+		"31.02.2024 10:30":                           "",
+		"2024":                                       "",
+		"":                                           "",
+	} {
+		got := ""
+		if d, ok := humanDate(v, home); ok {
+			got = d.Format(time.RFC3339)
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", v, got, want)
+		}
 	}
 }
 
