@@ -290,6 +290,9 @@ func (a *applier) putMessages(c *Change) error {
 }
 
 func (a *applier) putSeen(c *Change) error {
+	if forgetfulSeen {
+		return nil
+	}
 	for _, s := range c.Seen {
 		day, err := a.period(bSeen, s.At, dayFormat)
 		if err != nil {

@@ -169,7 +169,7 @@ func openBolt(path string) (*bolt.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.AllocSize = growStep
+	b.AllocSize, b.NoSync = growStep, noFlush
 	return b, nil
 }
 

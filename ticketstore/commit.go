@@ -86,7 +86,11 @@ func (db *DB) commit(first *request) {
 		return
 	}
 	group, due, err := db.applyGroup(tx, first)
-	if err == nil && anyApplied(group) {
+	write := err == nil && anyApplied(group)
+	if earlyAnswer {
+		group = answer(group, err)
+	}
+	if write {
 		err = db.finish(tx)
 	} else {
 		err = errors.Join(err, tx.Rollback(), db.undoSegments())
@@ -97,12 +101,18 @@ func (db *DB) commit(first *request) {
 		default:
 		}
 	}
+	answer(group, err)
+}
+
+// answer tells each caller of a group what became of its change.
+func answer(group []*request, err error) []*request {
 	for _, r := range group {
 		if r.err == nil {
 			r.err = err
 		}
 		r.answer <- r.err
 	}
+	return nil
 }
 
 func anyApplied(group []*request) bool {

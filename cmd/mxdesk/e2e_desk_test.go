@@ -22,7 +22,8 @@ import (
 
 // process is a running "mxdesk serve".
 type process struct {
-	addr   string // of its SMTP listener
+	addr   string        // of its SMTP listener
+	took   time.Duration // until it listened
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when it has ended and stderr is read
 
@@ -55,9 +56,11 @@ func install(t *testing.T, config string) *installation {
 // test.
 func (d *installation) start() *process {
 	d.t.Helper()
+	began := time.Now()
 	p, ready := d.launch()
 	select {
 	case p.addr = <-ready:
+		p.took = time.Since(began)
 		return p
 	case <-p.exited:
 		d.t.Fatalf("mxdesk serve ended at once, code %d:\n%s", p.code(), p.stderr())

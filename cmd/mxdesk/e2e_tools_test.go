@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -28,6 +29,9 @@ func program(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "mxdesk")
 	args := []string{"build", "-o", path}
+	if os.Getenv("MXDESK_FAULT") != "" {
+		args = append(args, "-tags", "faulty")
+	}
 	if raced() {
 		args = append(args, "-race")
 	}
@@ -79,6 +83,34 @@ func missing(t *testing.T, why string) {
 		t.Fatalf("%s, and MXDESK_REQUIRE_TOOLS=1", why)
 	}
 	t.Skip(why)
+}
+
+// findsFault runs a test of durability once more, on a program that breaks a
+// rule on purpose, and wants the test to fail with these words: one that cannot
+// fail shows nothing.
+func findsFault(t *testing.T, test, fault, words string, env ...string) {
+	t.Helper()
+	if os.Getenv("MXDESK_FAULT") != "" {
+		t.Skip("this is such a run")
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+test+"$", "-test.count=1", "-test.v")
+	cmd.Env = append(os.Environ(), append(env, "MXDESK_FAULT="+fault)...)
+	out, err := cmd.CombinedOutput()
+	switch {
+	case strings.Contains(string(out), "--- SKIP"):
+		missing(t, test+" does not run here")
+	case err == nil:
+		t.Errorf("%s passes on a program with the fault %s:\n%s", test, fault, tail(string(out), 20))
+	case !strings.Contains(string(out), words):
+		t.Errorf("%s fails on a program with the fault %s, but not with %q:\n%s", test, fault, words, tail(string(out), 40))
+	default:
+		for line := range strings.Lines(string(out)) {
+			if strings.Contains(line, words) {
+				t.Logf("%s is found: %s", fault, strings.TrimSpace(line))
+				return
+			}
+		}
+	}
 }
 
 // envNumber reads a number from the environment.

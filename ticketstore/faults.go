@@ -1,0 +1,11 @@
+//go:build !faulty
+
+package ticketstore
+
+// Rules that a build with the tag "faulty" can break, to see that the tests of
+// durability find it. Here all of them hold.
+const (
+	earlyAnswer   = false // a change is answered before it is on disk
+	noFlush       = false // nothing is flushed
+	forgetfulSeen = false // which mails were seen is not kept
+)

@@ -1,0 +1,13 @@
+//go:build faulty
+
+package ticketstore
+
+import "os"
+
+// The rule that this process breaks is named in the environment: early-answer,
+// no-flush or forgetful.
+var (
+	earlyAnswer   = os.Getenv("MXDESK_FAULT") == "early-answer"
+	noFlush       = os.Getenv("MXDESK_FAULT") == "no-flush"
+	forgetfulSeen = os.Getenv("MXDESK_FAULT") == "forgetful"
+)
