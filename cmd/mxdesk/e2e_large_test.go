@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+)
+
+// TestLargeMailsAtOnce has more clients in the middle of a large mail than there
+// is memory for: the first twenty are taken, the others put off, and the memory
+// stays within its limit. MXDESK_LARGE is the size of each mail in MiB.
+func TestLargeMailsAtOnce(t *testing.T) {
+	const fit, more = 20, 4
+	size := envNumber(t, "MXDESK_LARGE", 2) << 20
+	d := install(t, `hostname = "mx.desk.example"
+log_level = "warn"
+[smtp]
+listen = ["127.0.0.1:0"]
+trust_loopback = true
+[dns]
+servers = []
+[mailbox.support]
+addresses = ["support@desk.example"]
+`)
+	server := d.start()
+	before := server.memory(t, "VmRSS")
+	clients := make([]*wire, fit+more)
+	for i := range clients {
+		w := mustConnect(t, server.addr, fmt.Sprintf("127.0.0.%d", 2+i))
+		w.want(t, 250, "MAIL FROM:<ann@customer.example>")
+		w.want(t, 250, "RCPT TO:<support@desk.example>")
+		w.want(t, 354, "DATA")
+		clients[i] = w
+	}
+	line := bytes.Repeat([]byte("x"), 74)
+	line = append(line, "\r\n"...)
+	content := func(w io.Writer, octets int) error {
+		block := bytes.Repeat(line, 1+(64<<10)/len(line))
+		for ; octets > 0; octets -= len(block) {
+			if _, err := w.Write(block); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for i, w := range clients {
+		if _, err := fmt.Fprintf(w.conn, "From: <ann@customer.example>\r\nSubject: large %d\r\nMessage-ID: <%d@customer.example>\r\n\r\n", i, i); err != nil {
+			t.Fatal(err)
+		}
+		if err := content(w.conn, 1<<20); err != nil { // beyond the memory spool
+			t.Fatal(err)
+		}
+	}
+	codes := make([]int, len(clients))
+	var wg sync.WaitGroup
+	for i, w := range clients {
+		wg.Go(func() {
+			if err := content(w.conn, size-1<<20); err != nil {
+				t.Error(err)
+			}
+			if _, err := io.WriteString(w.conn, ".\r\n"); err != nil {
+				t.Error(err)
+			}
+			codes[i] = w.answer().code
+		})
+	}
+	wg.Wait()
+	count := map[int]int{}
+	for _, c := range codes {
+		count[c]++
+	}
+	most := server.memory(t, "VmHWM")
+	t.Logf("%d mails of %d MiB at once: %v; memory %d MiB before, %d MiB at most", len(clients), size>>20, count, before>>10, most>>10)
+	// A client whose mail is done early makes room for one that comes late.
+	if count[250] < fit || count[250]+count[452] != len(clients) {
+		t.Errorf("answered %v", count)
+	}
+	if most > 256<<10 && !raced() {
+		t.Errorf("the memory went to %d MiB", most>>10)
+	}
+	if len(server.events(t, "smtp-no-memory")) != count[452] {
+		t.Errorf("%d events", len(server.events(t, "smtp-no-memory")))
+	}
+	server.stop(t)
+	d.check()
+}
