@@ -54,7 +54,8 @@ type textWriter struct {
 	due       rune // the mark that the next line gets
 	quoted    bool // a quotation has begun
 	signTag   atom.Atom
-	signDepth int // open elements signTag within a signature
+	signDepth int    // open elements signTag within a signature
+	indents   []bool // of the open block quotations: only indented
 }
 
 // maxQuote bounds how deep quotation is shown.
@@ -90,8 +91,7 @@ func (w *textWriter) start(z *html.Tokenizer) {
 		w.block(2)
 		w.pre++
 	case atom.Blockquote:
-		w.block(1)
-		w.quote = min(w.quote+1, maxQuote)
+		w.openQuote(attr(z, more, "style"))
 	case atom.Ul:
 		w.list(-1)
 	case atom.Ol:
@@ -120,9 +120,7 @@ func (w *textWriter) end(tag atom.Atom) {
 		w.block(2)
 		w.pre = max(w.pre-1, 0)
 	case atom.Blockquote:
-		w.block(1)
-		w.quote = max(w.quote-1, 0)
-		w.blank = max(w.blank, 2)
+		w.closeQuote()
 	case atom.Ul, atom.Ol:
 		w.lists = w.lists[:max(len(w.lists)-1, 0)]
 		w.block(1)

@@ -59,6 +59,16 @@ func isRuled(line string) bool {
 	return strings.HasPrefix(t, "---") && strings.HasSuffix(t, "---")
 }
 
+// runsOn returns what of a line is an attribution with the quoted text behind it
+// on the same line, as Yahoo's program for Android writes; "" when it is none.
+func runsOn(line string) string {
+	i := strings.Index(line, ":  ")
+	if i < 0 || i > maxAttribution || !strings.Contains(line[:i], "@") || judge(line[:i+1]) != strongAttribution {
+		return ""
+	}
+	return line[:i+1]
+}
+
 // endsSentence reports a line behind which no attribution goes on.
 func endsSentence(line string) bool {
 	t := strings.TrimRight(line, " *_")
@@ -104,7 +114,8 @@ func judge(text string) strength {
 		return judgeVerb(t, f)
 	case f.address && f.when() && f.words <= 20 && (f.addressLast && dateFirst(t) || f.dateLast):
 		return strongAttribution
-	case f.addressLast && f.words <= 12, f.date && f.time && dateFirst(t) && f.words <= 12 && strings.HasSuffix(t, ":"):
+	case f.addressLast && f.words <= 12, f.address && f.date && f.time && f.words <= 20,
+		f.date && f.time && (dateFirst(t) || hasAnyPrefix(t, starts)) && f.words <= 12 && strings.HasSuffix(t, ":"):
 		return weakAttribution
 	}
 	return noAttribution

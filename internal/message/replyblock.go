@@ -39,16 +39,27 @@ func (s *splitter) block(at int) int {
 	if first, _ := labelOf(s.lines[at]); first == 0 || first == labelCc || !s.spend(len(s.lines[at])) {
 		return 0
 	}
-	if at > 0 && s.kinds[at-1] == own {
-		if above := strings.TrimSpace(s.lines[at-1]); above != "" && !isRule(above) && !isSeparator(above, originalWords) && !s.hintedAt(at) && !s.programLine(at-1) {
-			return 0 // a list within a text
-		}
-	}
 	b := s.readBlock(at)
-	if !b.complete() {
+	if !b.complete() || s.withinText(at) && !b.whole() {
 		return 0
 	}
 	return b.end
+}
+
+// withinText reports that a line follows one of the sender's own directly, as
+// a list within a text does.
+func (s *splitter) withinText(at int) bool {
+	if at == 0 || s.kinds[at-1] != own {
+		return false
+	}
+	above := strings.TrimSpace(s.lines[at-1])
+	return above != "" && !isRule(above) && !isSeparator(above, originalWords) && !s.hintedAt(at) && !s.programLine(at-1)
+}
+
+// whole reports a block with all that Outlook shows, and a real date.
+func (b *headerBlock) whole() bool {
+	const all = labelFrom | labelDate | labelTo | labelSubject
+	return b.seen&all == all && b.address && hasDate(strings.ToLower(b.date)) && hasTime(strings.ToLower(b.date))
 }
 
 // programLine reports a line that ends a text: what comes below is not it.

@@ -35,6 +35,7 @@ func TestOwnWordsStay(t *testing.T) {
 		"secret in prose":        "The password in the e-mail is confidential. Did you send it?",
 		"list of people":         "Please tell:\n\nMax <max@x.org>\nEve <eve@x.org>:\nthey wait.",
 		"a time table":           "Open:\n\nMon 10:30:\nTue 11:30:\nclosed else",
+		"a line from a store":    "I come\n\n>From here to there\n\nand back.",
 		"an underlined title":    "Report\n------\n\nAll is well.\n\nMore\n======\n\nNothing.",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,6 +64,11 @@ func TestForms(t *testing.T) {
 		"QQ":                      "------------------ 原始邮件 ------------------\n发件人: \"Max\"<max@muster.example>;\n发送时间: 2024年1月15日(星期一) 上午10:30\n收件人: \"Ann\"<ann@example.org>;\n主题: plug\n\nold",
 		"GMX":                     "Gesendet: Montag, 15. Januar 2024 um 10:30 Uhr\nVon: \"Max Muster\" <max@muster.example>\nAn: ann@example.org\nBetreff: plug\n\nold",
 		"Orange":                  "> Message du 15/01/24 10:30\n> De : \"Max Muster\" <max@muster.example>\n> A : ann@example.org\n> Objet : plug\n>\n> old",
+		"Yahoo for Android":       "Sent from Yahoo Mail on Android \n \n  On Mon, Jan 15, 2024 at 10:30 AM, Max Muster<max@muster.example> wrote:   old\nand more",
+		"Hindi":                   "Max Muster <max@muster.example> ने सोम, 15 जन॰ 2024 को 10:30 am बजे लिखा:\n\n> old",
+		"Hotmail":                 "> Date: Mon, 15 Jan 2024 10:30:00 +0100\n> From: max@muster.example\n> To: ann@example.org\n> Subject: plug\n>\n> old",
+		"GitHub":                  "On Mon, 15 Jan 2024, Max wrote:\n\n> old\n\n—\nReply to this email directly, view it on GitHub <https://github.example/1>, or unsubscribe.",
+		"no blank line":           "-----\nFrom: Max Muster <max@muster.example>\nSent: Monday, January 15, 2024 10:30 AM\nTo: Ann\nSubject: plug\n\nold",
 		"Tutanota":                "15 Jan 2024, 10:30 by max@muster.example:\n\n> old",
 		"Spark":                   "On 15 Jan 2024, 10:30 +0100, Max Muster <max@muster.example>, wrote:\n> old",
 		"Horde":                   "Quoting Max Muster <max@muster.example>:\n\n> old",

@@ -113,7 +113,7 @@ func hostileTexts() map[string]string {
 		"on": "On On On ", "on in lines": "On\n", "underscores": "__\n", "spaced underscores": "__\n\n", "rules": "----\n", "labels": "From: a\nTo: b\n", "blocks": "From: a@b\nTo: b\nSubject: c\n\n",
 		"telephones": "\nSent from my iPhone\n", "hyphens": "--\n", "signatures": "-- \na\n> b\n", "one line": "x ", "one line of verbs": "wrote: ", "fences": "```\n", "hunks": "1c2\n> a\n", "blank": "\n",
 		"closings": "Regards\n", "markers": "##- \n", "alternating": "> a\nb\n", "separators": "---x---\n", "marks": "\x1da\x1e\n", "quote marks": "\x1c\n", "disclaimers": "confidential mail intended\n\n", "labels in a row": "Subject:\n",
-		"wrapped": "<a@b>\nwrote:\n", "block without end": "From: a@b\nTo: b,\n  c\n",
+		"runs on": "a@b 1:1:  \n", "wrapped": "<a@b>\nwrote:\n", "block without end": "From: a@b\nTo: b,\n  c\n",
 	} {
 		texts[name] = strings.Repeat(unit, 256<<10/len(unit))
 	}

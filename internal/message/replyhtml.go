@@ -93,6 +93,31 @@ func (w *textWriter) quoteBegins() {
 	w.quoted, w.due, w.signDepth = true, quoteMark, 0
 }
 
+// openQuote begins a block quotation. Editors also use its element to indent
+// what the sender writes: without a border, by 40 pixels.
+func (w *textWriter) openQuote(style string) {
+	style = strings.ToLower(strings.Join(strings.Fields(style), ""))
+	indent := strings.Contains(style, "40px") && strings.Contains(style, "border:none")
+	w.block(1)
+	w.indents = append(w.indents, indent)
+	if !indent {
+		w.quote = min(w.quote+1, maxQuote)
+	}
+}
+
+func (w *textWriter) closeQuote() {
+	w.block(1)
+	last := len(w.indents) - 1
+	if last < 0 {
+		return
+	}
+	if !w.indents[last] {
+		w.quote = max(w.quote-1, 0)
+		w.blank = max(w.blank, 2)
+	}
+	w.indents = w.indents[:last]
+}
+
 // placeMark puts a mark that is due where the next line begins.
 func (w *textWriter) placeMark() {
 	if w.due != 0 {

@@ -10,6 +10,7 @@ func TestMarkedText(t *testing.T) {
 		"signature":      {`<div>new</div><div class="gmail_signature"><div>A</div><div>B</div></div><div class=yahoo_quoted>old</div>`, "new\n\x1dA\nB\x1e\n\x1cold"},
 		"empty":          {`new<div class="gmail_signature"></div>`, "new"},
 		"forged":         {"a&#28;b\x1cc", "abc"},
+		"indented":       {`a<blockquote style="margin: 0 0 0 40px; border: none; padding: 0px;">b<blockquote>c</blockquote></blockquote>d</blockquote>`, "a\nb\n> c\n\nd"},
 		"only the outer": {`<div class=gmail_quote>a<div class=gmail_quote>b</div></div>`, "\x1ca\nb"},
 	} {
 		t.Run(name, func(t *testing.T) {

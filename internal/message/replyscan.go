@@ -164,7 +164,11 @@ func (s *splitter) scan() {
 		case i == s.hint && s.hinted(i):
 		case blank(line) || s.code[i] || s.kinds[i] != own:
 		case s.isQuoted(i):
-			s.kinds[i] = quote
+			if !s.isStuffedFrom(i) {
+				s.kinds[i] = quote
+			}
+		case strings.Contains(line, ":  ") && s.spend(0) && runsOn(line) != "" && s.ownAbove(i):
+			s.cut = i
 		case isSeparator(line, forwardWords):
 			s.passed = i + 1 // not quoted: all of the rest is content
 		case asksToAnswerAbove(line):
@@ -181,6 +185,12 @@ func (s *splitter) scan() {
 	for s.first < s.cut && (s.kinds[s.first] != own || blank(s.lines[s.first])) {
 		s.first++
 	}
+}
+
+// isStuffedFrom reports a line of the sender's own that began with "From " and
+// was marked on its way, as programs that store mails do (RFC 4155).
+func (s *splitter) isStuffedFrom(i int) bool {
+	return strings.HasPrefix(s.lines[i], ">From ") && (i == 0 || !isQuoted(s.lines[i-1])) && (i+1 == len(s.lines) || !isQuoted(s.lines[i+1]))
 }
 
 // foundBlock handles the header of another mail. In a mail that passes that one

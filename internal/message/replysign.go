@@ -111,6 +111,9 @@ func (s *splitter) divides(i int) bool {
 // ones that are no sentences, or with something to reach somebody by.
 func (s *splitter) contactBelow(from int) bool {
 	n, contact, prose := 0, false, 0
+	if from < s.cut && hasAnyPrefix(strings.ToLower(s.lines[from]), footers) {
+		return true
+	}
 	for j := from; j < s.cut && s.kinds[j] == own; j++ {
 		t := strings.TrimSpace(s.lines[j])
 		if t == "" {
