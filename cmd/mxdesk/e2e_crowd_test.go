@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -26,7 +29,8 @@ var crowdPhases = []string{
 
 // TestCrowd parks slow clients in every phase of a session, and honest ones send
 // mail beside them: each gets its 250, none of the slow ones is sent away, and
-// a slow one costs little memory. The times are printed, not judged.
+// a slow one costs little memory. Then hostile clients come and go as fast as
+// they can. The times are printed, not judged.
 func TestCrowd(t *testing.T) {
 	n := envNumber(t, "MXDESK_CROWD", 700)
 	raiseFileLimit(t, uint64(n+500))
@@ -60,8 +64,44 @@ addresses = ["support@desk.example"]
 		}
 		conn.Close()
 	}
+	flooded, attempts := flood(t, server.addr, func() []time.Duration { return honest(t, server.addr, "flooded") })
+	t.Logf("beside %d hostile connections a mail took p50 %v p99 %v", attempts, at(flooded, 50), at(flooded, 99))
 	server.stop(t)
 	d.check()
+}
+
+// flood runs fn while hostile clients connect as fast as they are let, from one
+// address each: they say what is no command, name people who are not here, speak
+// HTTP, or nothing.
+func flood(t *testing.T, addr string, fn func() []time.Duration) (took []time.Duration, attempts int64) {
+	t.Helper()
+	words := []string{
+		strings.Repeat("XYZZY\r\n", 20),
+		"EHLO x.example\r\nMAIL FROM:<>\r\n" + strings.Repeat("RCPT TO:<nobody@desk.example>\r\n", 20),
+		"GET / HTTP/1.1\r\n\r\n",
+		"",
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	var n atomic.Int64
+	for i := range 16 {
+		wg.Go(func() {
+			dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 200, byte(1+i))}}
+			for ctx.Err() == nil {
+				conn, err := dialer.DialContext(ctx, "tcp", addr)
+				if err != nil {
+					continue
+				}
+				n.Add(1)
+				_, _ = io.WriteString(conn, words[i%len(words)])
+				conn.Close()
+			}
+		})
+	}
+	took = fn()
+	cancel()
+	wg.Wait()
+	return took, n.Load()
 }
 
 // gather opens the slow clients, from many addresses.
