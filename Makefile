@@ -5,7 +5,7 @@ GOFUMPT = mvdan.cc/gofumpt@v0.12.0
 FUZZTIME ?= 30s
 BENCH ?= .
 
-.PHONY: build test tools lint bench fuzz kill crowd rot model cover
+.PHONY: build test tools lint bench fuzz kill power crowd rot model cover
 
 build:
 	go build -o mxdesk ./cmd/mxdesk
@@ -44,6 +44,10 @@ model:
 # Kills a server under load 2,000 times and looks for lost mail: an hour or two.
 kill: tools
 	MXDESK_KILL_ROUNDS=2000 go test -run 'TestKillLoop$$' -count 1 -timeout 4h -v ./cmd/mxdesk
+
+# Cuts the power of a disk with a volatile cache 300 times; as root, with FUSE.
+power: tools
+	MXDESK_POWER_CUTS=300 go test -run 'TestPowerCut' -count 1 -timeout 4h -v ./cmd/mxdesk
 
 # Ten thousand slow clients parked in every phase, and honest ones beside them.
 crowd:

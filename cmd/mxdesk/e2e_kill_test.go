@@ -156,7 +156,7 @@ func (l *load) client(round, client int, addr string, answered func()) {
 		l.mails = append(l.mails, m)
 		l.mu.Unlock()
 		got := w.send(m.from, desk, m.raw)
-		if got.code == 0 || l.over.Load() {
+		if got.code == 0 || got.code/100 == 4 || l.over.Load() {
 			return
 		}
 		var id ticketstore.TicketID
