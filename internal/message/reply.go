@@ -114,7 +114,7 @@ func LooksQuoted(text string) bool {
 		switch {
 		case strings.HasPrefix(t, ">") || strings.HasPrefix(t, "|") || strings.HasPrefix(t, "＞") || quotePrefix(line) != "",
 			isSeparator(line, originalWords), isSeparator(line, forwardWords), asksToAnswerAbove(line),
-			endsAttribution(line) && mentions(strings.ToLower(t), verbs):
+			endsAttribution(line) && (strings.Contains(t, "@") || mentions(strings.ToLower(t), verbs)):
 			return true
 		}
 		if l, _ := labelOf(line); l != 0 {

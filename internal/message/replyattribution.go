@@ -99,7 +99,7 @@ func clearMarks(s string) string {
 func endsAttribution(line string) bool {
 	t := strings.TrimRight(line, " \t*_-–—\u00a0\u200e\u200f\u202a\u202b\u202c\u2069")
 	return strings.HasSuffix(t, ":") || strings.HasSuffix(t, "：") || strings.HasSuffix(t, "wrote") || strings.HasSuffix(t, "写道") ||
-		strings.HasSuffix(t, "寫道") || len(t) < len(line)-2 && strings.HasSuffix(line, "-") && containsVerb(strings.ToLower(t))
+		strings.HasSuffix(t, "寫道") || strings.Contains(t, "wrote in message ") || len(t) < len(line)-2 && strings.HasSuffix(line, "-") && containsVerb(strings.ToLower(t))
 }
 
 // judge looks at a text that ends like an attribution for a date, a time, an

@@ -72,6 +72,7 @@ func TestForms(t *testing.T) {
 		"Tutanota":                "15 Jan 2024, 10:30 by max@muster.example:\n\n> old",
 		"Spark":                   "On 15 Jan 2024, 10:30 +0100, Max Muster <max@muster.example>, wrote:\n> old",
 		"Horde":                   "Quoting Max Muster <max@muster.example>:\n\n> old",
+		"Outlook Express":         "\"Max Muster\" <max@muster.example> wrote in message news:1@muster.example...\n> old",
 		"Gnus":                    "Max Muster <max@muster.example> writes:\n\n> old",
 		"initials":                "Max Muster wrote on 15 Jan 2024:\n\nMM> old\nMM> older",
 		"bars":                    "On 15 Jan 2024, Max Muster wrote:\n| old\n| older",
@@ -99,17 +100,18 @@ func TestForms(t *testing.T) {
 
 func TestSignatures(t *testing.T) {
 	for name, c := range map[string]struct{ own, signature string }{
-		"delimiter":            {"It works.\n\nBest regards\nAnn", "-- \nAnn Archer\nArcher & Sons"},
-		"without its blank":    {"It works.", "--\nAnn Archer"},
-		"closing and contacts": {"It works.", "Best regards,\n\nAnn Archer\nHead of Plugs | Archer & Sons\nTel. +1 555 0100 22\nwww.archer.example"},
-		"closing in German":    {"Es geht.", "Mit freundlichen Grüßen\n\nAnn Archer\nArcher GmbH\nTelefon: +49 30 1234567"},
-		"closing in French":    {"Ça marche.", "Cordialement,\nAnn Archer\nDirectrice\n01 23 45 67 89"},
-		"thanks and contacts":  {"It works.\n\nThank you!", "Ann Archer\nHead of Plugs\n+1 555 0100 22"},
-		"disclaimer":           {"It works.\n\nAnn", "This e-mail and its attachments are confidential and meant for the intended recipient only. If you have received it in error, please delete it."},
-		"disclaimer in German": {"Es geht.\n\nAnn", "Diese E-Mail enthält vertrauliche Informationen. Wenn Sie nicht der richtige Empfänger sind, löschen Sie bitte diese Nachricht und informieren Sie uns."},
-		"telephone":            {"It works.\n\nAnn", "Sent from my iPhone\nExcuse my brevity"},
-		"a list":               {"It works.", "_______________________________________________\nPlugs mailing list\nplugs@lists.example\nhttps://lists.example/plugs"},
-		"antivirus":            {"It works.", "Virus-free. www.avast.example <https://www.avast.example/>"},
+		"delimiter":                {"It works.\n\nBest regards\nAnn", "-- \nAnn Archer\nArcher & Sons"},
+		"without its blank":        {"It works.", "--\nAnn Archer"},
+		"closing and contacts":     {"It works.", "Best regards,\n\nAnn Archer\nHead of Plugs | Archer & Sons\nTel. +1 555 0100 22\nwww.archer.example"},
+		"closing in German":        {"Es geht.", "Mit freundlichen Grüßen\n\nAnn Archer\nArcher GmbH\nTelefon: +49 30 1234567"},
+		"closing in French":        {"Ça marche.", "Cordialement,\nAnn Archer\nDirectrice\n01 23 45 67 89"},
+		"closing in two languages": {"It works.", "Best regards / Mit freundlichen Grüßen\n\nAnn Archer\nSales\nTel. +1 555 0100 22"},
+		"thanks and contacts":      {"It works.\n\nThank you!", "Ann Archer\nHead of Plugs\n+1 555 0100 22"},
+		"disclaimer":               {"It works.\n\nAnn", "This e-mail and its attachments are confidential and meant for the intended recipient only. If you have received it in error, please delete it."},
+		"disclaimer in German":     {"Es geht.\n\nAnn", "Diese E-Mail enthält vertrauliche Informationen. Wenn Sie nicht der richtige Empfänger sind, löschen Sie bitte diese Nachricht und informieren Sie uns."},
+		"telephone":                {"It works.\n\nAnn", "Sent from my iPhone\nExcuse my brevity"},
+		"a list":                   {"It works.", "_______________________________________________\nPlugs mailing list\nplugs@lists.example\nhttps://lists.example/plugs"},
+		"antivirus":                {"It works.", "Virus-free. www.avast.example <https://www.avast.example/>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, below := range []string{"", "\n\nOn Mon, 15 Jan 2024 at 10:30, Max <max@muster.example> wrote:\n> old"} {
@@ -131,6 +133,7 @@ func TestAllQuoted(t *testing.T) {
 		"new":                        {"Subject: x\n\n> all\n> of it", "> all\n> of it", true},
 		"an answer":                  {"Subject: Re: x\n\n> all\n> of it", "", false},
 		"an attribution, not marked": {"Subject: Re: x\n\nOn Mon, 15 Jan 2024 at 10:30, Max <max@x.org> wrote:\n\nall", "On Mon, 15 Jan 2024 at 10:30, Max <max@x.org> wrote:\n\nall", true},
+		"a telephone's line above":   {"Subject: Re: x\n\nSent from my iPhone\n\nall", "all", true},
 		"a header":                   {"Subject: Re: x\n\nFrom: Max <max@x.org>\nSent: today\nTo: b\nSubject: x\n\nall", "", false},
 		"a header, pasted":           {"Subject: x\n\nFrom: Max <max@x.org>\nSent: today\nTo: b\nSubject: x\n\nall", "From: Max <max@x.org>\nSent: today\nTo: b\nSubject: x\n\nall", false},
 	} {
@@ -147,6 +150,7 @@ func TestLooksQuoted(t *testing.T) {
 		"Use water.":                      false,
 		"Call me at 10:30: it is urgent.": false,
 		"Steps:\n1. a\n2. b":              false,
+		"x\nMax <m@x.org>, 1.1.2024:\ny":  true,
 		"x\n> y":                          true,
 		"x\nMM> y":                        true,
 		"x\nOn Monday Max wrote:\ny":      true,

@@ -143,3 +143,13 @@ func TestHostileTextsAreCheap(t *testing.T) {
 		})
 	}
 }
+
+func BenchmarkSplit(b *testing.B) {
+	text := strings.Repeat("The printer burns: please help me with it, and tell me what to do.\n", 20) +
+		"\nOn Mon, 15 Jan 2024 at 10:30, Max <max@muster.example> wrote:\n" + strings.Repeat("> Pull the plug.\n", 40)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		splitText(text, about{known: true, reply: true})
+	}
+}

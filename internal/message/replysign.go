@@ -208,6 +208,7 @@ func (s *splitter) signSentFrom(i int) {
 		s.kinds[i] = sig
 	}
 	if !written {
+		s.unclear = s.unclear || s.runEnd(i) > i && strings.TrimSpace(strings.Join(s.lines[i:s.runEnd(i)], "")) != ""
 		return
 	}
 	for ; i < s.cut && s.kinds[i] == own; i++ {
@@ -300,8 +301,11 @@ func (s *splitter) cardBelow(from, end int) bool {
 	return card && s.contactBelow(from)
 }
 
-// isClosing reports a line that ends a letter.
-func isClosing(t string) bool { return has(closings, bareLine(t)) }
+// isClosing reports a line that ends a letter, in one language or two.
+func isClosing(t string) bool {
+	first, second, two := strings.Cut(bareLine(t), " / ")
+	return has(closings, first) && (!two || has(closings, second))
+}
 
 // isThanks reports a line of thanks, which says something and stays.
 func isThanks(t string) bool { return has(thanks, bareLine(t)) }
