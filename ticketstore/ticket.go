@@ -159,6 +159,13 @@ type Attachment struct {
 	// Path is the part's place in the raw mail, such as "1.2", counted from 1 at
 	// each level; the decoding chain is that part's transfer encoding.
 	Path string `json:"path,omitempty"`
+	// Sniffed is the media type by the first octets, whatever the sender says.
+	Sniffed string `json:"sniffed_type,omitempty"`
+	// Noise: nobody sent it on purpose, such as the logo of a signature.
+	Noise bool `json:"noise,omitempty"`
+	// Text is what a person would read in a mail, an appointment or a visiting
+	// card that is attached.
+	Text string `json:"text,omitempty"`
 }
 
 // Match says how a mail found its ticket.

@@ -22,6 +22,9 @@ func (e *entry) guess(decode Decoder) Mailbox {
 		if a, ok := loose(e.angle); ok {
 			return Mailbox{Name: name(strings.Join(e.words, " "), decode), Address: a}
 		}
+		if e.angle != "" {
+			return Mailbox{} // an address in the name is not what was meant
+		}
 	}
 	joined := ""
 	for i, w := range e.words {

@@ -26,7 +26,7 @@ func messageOf(in *desk.Inbound, dec *router.Decision) Message {
 	w := Message{
 		Subject: m.Subject, From: m.From, To: list(m.To), Cc: list(m.Cc), ReplyTo: list(m.ReplyTo),
 		MessageID: m.MessageID, InReplyTo: list(m.InReplyTo), References: list(m.References),
-		Text: m.Text, Fresh: m.Fresh, Quoted: m.Quoted, Signature: m.Signature, HTML: m.HTML,
+		Text: m.Text, Fresh: m.Fresh, Quoted: m.Quoted, Signature: m.Signature, HTML: m.HTML, RemoteLoads: m.RemoteLoads,
 		Attachments: []ticketstore.Attachment{}, Unreadable: m.Unreadable, Problems: list(m.Problems),
 	}
 	if !m.Date.IsZero() {

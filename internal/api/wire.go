@@ -181,6 +181,7 @@ type Message struct {
 	Quoted      string                   `json:"quoted"`
 	Signature   string                   `json:"signature"`
 	HTML        string                   `json:"html"`
+	RemoteLoads int                      `json:"remote_loads,omitempty"`
 	Attachments []ticketstore.Attachment `json:"attachments"`
 	Machine     Machine                  `json:"machine"`
 	Bounce      *Bounce                  `json:"bounce"`

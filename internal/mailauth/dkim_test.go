@@ -154,10 +154,10 @@ func TestHostileHeaders(t *testing.T) {
 	good := sign(t, simple("joe@example.com"), "example.com")
 	for name, extra := range map[string]string{
 		"many fields":     strings.Repeat("A: b\r\n", 9_000),
-		"one long fold":   "A: b\r\n" + strings.Repeat(" x\r\n", 100_000),
+		"one long fold":   "A: b\r\n" + strings.Repeat(" x\r\n", 50_000),
 		"many signatures": strings.Repeat("DKIM-Signature: v=1\r\n", 5_000),
-		"one long list":   "DKIM-Signature: v=1; h=" + strings.Repeat("a:", 200_000) + "\r\n",
-		"many tags":       "DKIM-Signature: v=1; " + strings.Repeat("a=b;", 100_000) + "\r\n",
+		"one long list":   "DKIM-Signature: v=1; h=" + strings.Repeat("a:", 100_000) + "\r\n",
+		"many tags":       "DKIM-Signature: v=1; " + strings.Repeat("a=b;", 50_000) + "\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := check(t, dnstest.Zone{"s._domainkey.example.com": {TXT: []string{edRecord("")}}},

@@ -157,9 +157,10 @@ func TestCorpusMIME(t *testing.T) {
 		nested  = "the suite joins the text of an attached mail; here it stays an attachment"
 		report  = "the suite hides delivery reports; here they are attachments"
 		dropped = "the suite drops octets beyond ASCII; here they are read as windows-1252"
-		address = "the address parser reads this field in another way"
+		address = "the suite takes a name for an address, or an address for a name"
+		excuse  = "the plain part only asks for a program that shows HTML; the HTML is read"
 	)
-	runMail(t, "mime", 107, map[string]string{
+	runMail(t, "mime", 106, map[string]string{
 		"attachment_2_base64":                                      nested,
 		"attachment_7bit":                                          "the suite counts the line end before the boundary",
 		"attachment_8bit":                                          nested,
@@ -175,13 +176,14 @@ func TestCorpusMIME(t *testing.T) {
 		"multipart_report_emails-multipart_report_multiple_status": nested,
 		"multipart_report_emails-report_422":                       report,
 		"multipart_report_emails-report_530":                       report,
+		"php-m0008":                                                excuse,
+		"php-m0025":                                                excuse,
 		"php-m0020":                                                "the suite names a part without a name in its own way",
 		"plain_emails-mix_caps_content_type":                       address,
 		"plain_emails-raw_email6":                                  dropped,
 		"plain_emails-raw_email_incorrect_header":                  "the suite ends the header at the first bad line; fields follow, so it goes on here",
 		"plain_emails-raw_email_with_at_display_name":              address,
 		"rfc2822-example10":                                        address,
-		"rfc2822-example11":                                        address,
 		"rfc2822-example13":                                        "the suite takes the obsolete fields for text",
 		"rfc2822-example14":                                        "the suite drops the blank between text and an encoded word",
 		"rfc6532-utf8_headers":                                     "domains are kept in A-labels",

@@ -1,6 +1,9 @@
 package message
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // sectionParser splits the text of a header section into fields.
 type sectionParser struct {
@@ -9,6 +12,8 @@ type sectionParser struct {
 	top  bool
 	cut  bool
 	sec  section
+	// most bounds the fields; 0 means maxFields.
+	most int
 }
 
 // parse reads fields until the blank line, the end, or a line that begins the
@@ -21,7 +26,7 @@ func (p *sectionParser) parse() {
 			p.at = next
 			return
 		}
-		if len(p.sec.fields) >= maxFields {
+		if len(p.sec.fields) >= cmp.Or(p.most, maxFields) {
 			p.cut = true
 			return
 		}
@@ -47,6 +52,9 @@ func (p *sectionParser) skipStart() {
 	}
 	for p.at < len(p.text) && (p.text[p.at] == '\r' || p.text[p.at] == '\n') {
 		p.at++
+	}
+	if strings.HasPrefix(p.text[p.at:], bom) {
+		p.at += len(bom)
 	}
 	rest := strings.TrimPrefix(p.text[p.at:], ">")
 	if strings.HasPrefix(rest, "From ") && !strings.HasPrefix(strings.TrimLeft(rest[5:], " \t"), ":") {
@@ -77,6 +85,10 @@ func (p *sectionParser) field(colon, next int) {
 		next = after
 	}
 	raw := trimEnd(p.text[start:next])
+	if len(raw) > maxField {
+		raw = raw[:maxField]
+		p.note("a header field is too long and was cut")
+	}
 	f := Field{Name: raw[:colon], Raw: raw, Value: strings.TrimLeft(unfold(raw[colon+1:]), " \t")}
 	if f.Name != strings.TrimSpace(f.Name) || visible(f.Name) != f.Name {
 		p.note("the header holds a field with a malformed name")
@@ -90,8 +102,10 @@ func (p *sectionParser) field(colon, next int) {
 func (p *sectionParser) stray(line string, next int) {
 	if n := len(p.sec.fields); n > 0 {
 		f := &p.sec.fields[n-1]
-		f.Raw += "\r\n" + line
-		f.Value += " " + strings.TrimLeft(line, " \t")
+		if len(f.Raw)+len(line) < maxField {
+			f.Raw += "\r\n" + line
+			f.Value += " " + strings.TrimLeft(line, " \t")
+		}
 	}
 	p.at = next
 }
@@ -138,9 +152,9 @@ func fieldName(s string) bool {
 func cutLine(s string, at int) (line string, next int) {
 	i := strings.IndexByte(s[at:], '\n')
 	if i < 0 {
-		return strings.TrimSuffix(s[at:], "\r"), len(s)
+		return strings.TrimRight(s[at:], "\r"), len(s)
 	}
-	return strings.TrimSuffix(s[at:at+i], "\r"), at + i + 1
+	return strings.TrimRight(s[at:at+i], "\r"), at + i + 1
 }
 
 func trimEnd(s string) string {
@@ -158,7 +172,7 @@ func unfold(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	for line := range strings.SplitSeq(s, "\n") {
-		b.WriteString(strings.TrimSuffix(line, "\r"))
+		b.WriteString(strings.TrimRight(line, "\r"))
 	}
 	return b.String()
 }

@@ -13,12 +13,16 @@ import (
 // ReadHeader reads the header section of a mail (RFC 5322 §2.2). It never
 // fails: what cannot be read is named in Problems.
 //
-// It accepts bare LF, a leading mbox "From " line (RFC 4155), leading blank
+// It accepts bare LF, bare CR, a leading byte order mark or mbox "From " line (RFC 4155), leading blank
 // lines, a missing blank line before the body and octets that are not ASCII.
 // Whatever of this could make another reader see another author sets FromErr.
 func ReadHeader(c Content, lim Limits) *Header {
 	lim = lim.withDefaults()
+	c = withLines(c)
 	sec := readSection(c, 0, c.Size(), lim.HeaderBytes, true)
+	if sec.misplaced() {
+		sec = sec.join(readSection(c, sec.end, c.Size(), lim.HeaderBytes, true))
+	}
 	h := &Header{Fields: sec.fields, Problems: sec.problems, End: sec.end}
 	h.From, h.FromErr = readFrom(sec)
 	if h.FromErr != nil {
@@ -28,9 +32,9 @@ func ReadHeader(c Content, lim Limits) *Header {
 	return h
 }
 
-// readFields fills in everything but From.
+// readFields fills in everything but From. Of a field that is there twice the
+// first that says something counts.
 func (h *Header) readFields() {
-	var subject, date, id bool
 	for i := range h.Fields {
 		f := &h.Fields[i]
 		switch {
@@ -40,14 +44,11 @@ func (h *Header) readFields() {
 			h.Cc = append(h.Cc, readList(f.Value)...)
 		case f.is("reply-to"):
 			h.ReplyTo = append(h.ReplyTo, readList(f.Value)...)
-		case f.is("subject") && !subject:
-			subject = true
+		case f.is("subject") && h.Subject == "":
 			h.Subject = oneLine(decodeWords(f.Value))
-		case f.is("date") && !date:
-			date = true
-			h.readDate(f.Value)
-		case f.is("message-id") && !id:
-			id = true
+		case f.is("date") && h.Date.IsZero():
+			h.Date, _ = parseDate(f.Value)
+		case f.is("message-id") && h.MessageID == "":
 			h.MessageID = firstID(f.Value)
 		case f.is("in-reply-to"):
 			h.InReplyTo = appendIDs(h.InReplyTo, f.Value)
@@ -55,16 +56,16 @@ func (h *Header) readFields() {
 			h.References = appendIDs(h.References, f.Value)
 		}
 	}
+	if h.Date.IsZero() && strings.TrimSpace(h.Get("date")) != "" {
+		h.Problems = addProblem(h.Problems, "the Date field cannot be read")
+	}
+	if strings.Contains(h.Subject, replacement) {
+		h.Problems = addProblem(h.Problems, "the subject holds characters that cannot be read")
+	}
 }
 
-func (h *Header) readDate(v string) {
-	t, ok := parseDate(v)
-	if !ok {
-		h.Problems = addProblem(h.Problems, "the Date field cannot be read")
-		return
-	}
-	h.Date = t
-}
+// replacement stands in a text for what its charset does not have.
+const replacement = "\uFFFD"
 
 // Get returns the unfolded value of the first field of that name, in any
 // case, or "".
@@ -103,9 +104,10 @@ func (f *Field) is(name string) bool {
 	return strings.EqualFold(strings.TrimRight(f.Name, " \t"), name)
 }
 
+// get returns the value of the first field of a name that is not empty.
 func get(fields []Field, name string) string {
 	for i := range fields {
-		if fields[i].is(name) {
+		if fields[i].is(name) && fields[i].Value != "" {
 			return fields[i].Value
 		}
 	}
@@ -126,6 +128,9 @@ func readFrom(sec section) (address.Mailbox, error) {
 		}
 		if !strings.EqualFold(name, "from") {
 			malformed = errFieldName
+		}
+		if len(sec.fields[i].Raw) >= maxField {
+			malformed = errTooLarge
 		}
 		values = append(values, toUTF8(sec.fields[i].Value))
 	}
@@ -174,8 +179,35 @@ type section struct {
 var (
 	errNotField   = errors.New("the header holds a line that is no field")
 	errBlankStart = errors.New("the header begins with a blank line")
+	errBlankLine  = errors.New("a blank line stands within the header")
 	errTooLarge   = errors.New("the header is too large")
 )
+
+// misplaced reports a header that a blank line seems to have cut: nothing in
+// it is what a mail's author writes.
+func (s section) misplaced() bool {
+	if len(s.fields) == 0 {
+		return false
+	}
+	for _, name := range [...]string{"from", "to", "subject", "date", "message-id", "content-type"} {
+		if get(s.fields, name) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// join adds the fields behind a misplaced blank line, when what stands there
+// is the rest of a header.
+func (s section) join(rest section) section {
+	if get(rest.fields, "from") == "" || get(rest.fields, "subject")+get(rest.fields, "date")+get(rest.fields, "to") == "" {
+		return s
+	}
+	return section{
+		fields: append(s.fields, rest.fields...), end: rest.end, ambiguous: errBlankLine,
+		problems: append(s.problems, "a blank line stands within the header"),
+	}
+}
 
 // readSection reads a header section from an offset. top allows what is found
 // only at the start of a whole mail.

@@ -9,30 +9,61 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
+// maxHTMLText bounds the text made of HTML, in octets: marks of lists and
+// quotes, repeated on each line, make more of it than there was.
+const maxHTMLText = 2 << 20
+
 // htmlToText makes readable text of HTML. It works on tokens, not on a tree:
-// the depth of hostile HTML costs nothing then.
+// the depth of hostile HTML costs nothing then. What the HTML hides is left
+// out, unless nothing else is in it, or what hides it never ends.
 func htmlToText(s string) string { return dropMarks(markedText(s)) }
 
 // markedText is htmlToText with marks where the mail program says that a
 // quotation or a signature stands.
 func markedText(s string) string {
-	w := textWriter{}
+	text, whole := convert(s, true)
+	if whole && strings.Trim(text, allMarks+"\n") != "" {
+		return text
+	}
+	text, _ = convert(s, false)
+	return text
+}
+
+// convert reports in whole that nothing was hidden to the very end.
+func convert(s string, hide bool) (text string, whole bool) {
+	w := textWriter{hide: hide}
 	z := html.NewTokenizer(strings.NewReader(s))
-	for {
+	for w.out.Len() < maxHTMLText {
 		switch z.Next() {
 		case html.ErrorToken:
-			return w.marked()
+			return w.marked(), w.hidden == ""
 		case html.TextToken:
-			if w.skip == 0 {
+			if w.skip == 0 && w.hidden == "" {
 				w.text(string(z.Text()))
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
 			w.start(z)
 		case html.EndTagToken:
 			name, _ := z.TagName()
-			w.end(atom.Lookup(name))
+			w.end(name)
 		}
 	}
+	return w.marked(), true
+}
+
+// hides reports an element that its attributes keep from being seen, as the
+// preheaders of newsletters are.
+func hides(style string) bool {
+	style = strings.ToLower(strings.Join(strings.Fields(style), ""))
+	for _, sign := range [...]string{"display:none", "visibility:hidden", "mso-hide:all", "max-height:0", "opacity:0;", "font-size:0;", "font-size:0px"} {
+		if i := strings.Index(style, sign); i >= 0 && (i == 0 || style[i-1] == ';') {
+			rest := style[i+len(sign):]
+			if rest == "" || sign[len(sign)-1] == ';' || rest[0] == ';' || rest[0] == '!' || strings.HasPrefix(rest, "px") {
+				return true
+			}
+		}
+	}
+	return strings.HasSuffix(style, "opacity:0") && !strings.HasSuffix(style, "-opacity:0")
 }
 
 // textWriter lays out text as it comes.
@@ -41,6 +72,7 @@ type textWriter struct {
 	line   strings.Builder
 	blank  int  // line ends owed before the next text
 	space  bool // a blank owed
+	tab    bool // a tab owed, between cells
 	skip   int  // depth in script, style and the like
 	pre    int
 	quote  int
@@ -48,6 +80,9 @@ type textWriter struct {
 	href   string
 	linked int // length of line where the link began
 	any    bool
+	hide   bool   // leave out what is hidden
+	hidden string // the element that hides what is in it
+	nested int    // elements of the same name within it
 
 	// What the structure says; see structure.
 	marks     []textMark
@@ -64,15 +99,27 @@ const maxQuote = 20
 func (w *textWriter) start(z *html.Tokenizer) {
 	name, more := z.TagName()
 	tag := atom.Lookup(name)
-	switch tag {
-	case atom.Div, atom.Hr, atom.Table, atom.Pre, atom.P, atom.Span:
-		w.structure(tag, z, more)
+	if w.hidden != "" {
+		if string(name) == w.hidden {
+			w.nested++
+		}
+		return
+	}
+	var at attrs
+	if more {
+		at.read(z)
+	}
+	if w.hide && !voidElement(tag) && (at.hidden || hides(at.style)) {
+		w.hidden, w.nested = string(name), 0
+		return
 	}
 	switch tag {
-	case atom.Script, atom.Style, atom.Head, atom.Title, atom.Template, atom.Noscript:
-		if tag != atom.Noscript {
-			w.skip++
-		}
+	case atom.Div, atom.Hr, atom.Table, atom.Pre, atom.P, atom.Span:
+		w.structure(tag, &at)
+	}
+	switch tag {
+	case atom.Script, atom.Style, atom.Title, atom.Template:
+		w.skip++
 	case atom.Body:
 		w.skip = 0
 	case atom.Br:
@@ -86,31 +133,57 @@ func (w *textWriter) start(z *html.Tokenizer) {
 	case atom.Div, atom.Tr, atom.Section, atom.Article, atom.Header, atom.Footer, atom.Dt, atom.Dd, atom.Address, atom.Center, atom.Form:
 		w.block(1)
 	case atom.Td, atom.Th:
-		w.space = w.line.Len() > 0
+		w.cell()
 	case atom.Pre:
 		w.block(2)
 		w.pre++
 	case atom.Blockquote:
-		w.openQuote(attr(z, more, "style"))
+		w.openQuote(at.style)
 	case atom.Ul:
 		w.list(-1)
 	case atom.Ol:
-		w.list(1)
+		w.list(max(at.first(), 1))
 	case atom.Li:
 		w.item()
 	case atom.A:
-		w.href, w.linked = attr(z, more, "href"), w.line.Len()
+		w.href, w.linked = at.href, w.line.Len()
 	case atom.Img:
-		if alt := strings.TrimSpace(attr(z, more, "alt")); alt != "" && w.skip == 0 {
+		if alt := strings.TrimSpace(at.alt); alt != "" && w.skip == 0 {
 			w.text("[" + alt + "]")
 		}
 	}
 }
 
-func (w *textWriter) end(tag atom.Atom) {
+// cell separates what stands in a row.
+func (w *textWriter) cell() {
+	if w.line.Len() > 0 {
+		w.space, w.tab = false, true
+	}
+}
+
+// voidElement reports elements that have no end.
+func voidElement(tag atom.Atom) bool {
+	switch tag {
+	case atom.Img, atom.Br, atom.Hr, atom.Input, atom.Meta, atom.Link, atom.Col, atom.Area, atom.Base, atom.Embed, atom.Source, atom.Body, atom.Html:
+		return true
+	}
+	return false
+}
+
+func (w *textWriter) end(name []byte) {
+	if w.hidden != "" {
+		if string(name) != w.hidden {
+			return
+		}
+		if w.nested--; w.nested < 0 {
+			w.hidden = ""
+		}
+		return
+	}
+	tag := atom.Lookup(name)
 	w.structureEnds(tag)
 	switch tag {
-	case atom.Script, atom.Style, atom.Head, atom.Title, atom.Template:
+	case atom.Script, atom.Style, atom.Title, atom.Template:
 		w.skip = max(w.skip-1, 0)
 	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Table, atom.Dl, atom.Figure:
 		w.block(2)
@@ -155,14 +228,20 @@ func (w *textWriter) item() {
 func (w *textWriter) link() {
 	href := strings.TrimSpace(w.href)
 	w.href = ""
-	if w.skip > 0 || len(href) > 2000 || !strings.HasPrefix(href, "http://") && !strings.HasPrefix(href, "https://") {
+	scheme, rest, _ := strings.Cut(href, ":")
+	scheme = strings.ToLower(scheme)
+	if w.skip > 0 || len(href) > 2000 || scheme != "http" && scheme != "https" && scheme != "mailto" && scheme != "ftp" {
 		return
 	}
 	shown := ""
 	if w.linked <= w.line.Len() {
 		shown = strings.TrimSpace(w.line.String()[w.linked:])
 	}
-	bare := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(href, "https://"), "http://"), "/")
+	bare := strings.TrimSuffix(strings.TrimPrefix(rest, "//"), "/")
+	if scheme == "mailto" {
+		bare, _, _ = strings.Cut(bare, "?")
+		href = bare
+	}
 	if shown == "" || strings.Contains(shown, bare) || strings.HasSuffix(href, shown) {
 		return
 	}
@@ -194,11 +273,15 @@ func (w *textWriter) text(s string) {
 			i = len(s)
 		}
 		w.prepare()
-		if w.space && w.line.Len() > 0 {
+		switch {
+		case w.line.Len() == 0:
+		case w.tab:
+			w.line.WriteByte('\t')
+		case w.space:
 			w.line.WriteByte(' ')
 		}
-		w.space = false
-		w.line.WriteString(strings.ReplaceAll(s[:i], "\u00a0", " "))
+		w.space, w.tab = false, false
+		w.line.WriteString(plainBlanks.Replace(s[:i]))
 		s = s[i:]
 	}
 }
@@ -237,7 +320,7 @@ func (w *textWriter) prefix() string { return strings.Repeat("> ", w.quote) }
 
 // flush ends the line that is being written.
 func (w *textWriter) flush() {
-	w.space = false
+	w.space, w.tab = false, false
 	if w.line.Len() == 0 {
 		return
 	}
@@ -248,16 +331,52 @@ func (w *textWriter) flush() {
 	w.any = true
 }
 
-// attr returns an attribute of the current tag.
-func attr(z *html.Tokenizer, more bool, name string) string {
-	for more {
+// plainBlanks makes plain blanks of others, and drops what has no width and is
+// there to fill a preheader or to hint at a break.
+var plainBlanks = strings.NewReplacer("\u00a0", " ", "\u034f", "", "\u200b", "", "\ufeff", "", "\u00ad", "")
+
+// attrs are the attributes of an element that matter.
+type attrs struct {
+	style, href, alt, start, tabindex string
+	names                             [3]string // class, id, name
+	hidden                            bool
+}
+
+func (a *attrs) read(z *html.Tokenizer) {
+	more := true
+	for n := 0; more && n < maxAttrs; n++ {
 		var k, v []byte
 		k, v, more = z.TagAttr()
-		if string(k) == name {
-			return string(v)
+		switch string(k) {
+		case "style":
+			a.style = string(v)
+		case "href":
+			a.href = string(v)
+		case "alt":
+			a.alt = string(v)
+		case "start":
+			a.start = string(v)
+		case "tabindex":
+			a.tabindex = string(v)
+		case "class":
+			a.names[0] = strings.ToLower(string(v))
+		case "id":
+			a.names[1] = strings.ToLower(string(v))
+		case "name":
+			a.names[2] = strings.ToLower(string(v))
+		case "hidden":
+			a.hidden = true
 		}
 	}
-	return ""
+}
+
+// first is the number that a list begins with.
+func (a *attrs) first() int {
+	n, err := strconv.Atoi(a.start)
+	if err != nil || n > 1_000_000 {
+		return 0
+	}
+	return n
 }
 
 // metaCharset finds the charset that an HTML document declares for itself.

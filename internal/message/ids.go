@@ -1,9 +1,7 @@
 package message
 
 import (
-	"net/mail"
 	"strings"
-	"time"
 	"unicode"
 )
 
@@ -67,49 +65,4 @@ func appendID(ids []string, id string) []string {
 		ids = append(ids[:maxIDs/2], ids[maxIDs/2+1:]...)
 	}
 	return append(ids, id)
-}
-
-// dateLayouts are forms that net/mail refuses, tried after it.
-var dateLayouts = [...]string{
-	"Mon, 2 Jan 2006 15:04:05",
-	"Mon, 2 Jan 2006 15:04 -0700",
-	"Mon 2 Jan 2006 15:04:05 -0700",
-	"Mon Jan 2 15:04:05 2006",
-	"Mon Jan 2 15:04:05 MST 2006",
-	"Mon Jan 2 15:04:05 -0700 2006",
-	"2 Jan 2006 15:04:05",
-	"2 Jan 06 15:04:05 -0700",
-	"Mon, 2 Jan 06 15:04:05 MST",
-	"Mon, 2 January 2006 15:04:05 -0700",
-	"Mon, 2-Jan-2006 15:04:05 -0700",
-	"2006-01-02 15:04:05 -0700",
-	"2006-01-02 15:04:05",
-	time.RFC3339,
-}
-
-// parseDate reads a Date field as mail programs write it. Years outside of
-// 1970 to 2199 are not believed.
-func parseDate(v string) (time.Time, bool) {
-	v = strings.Join(strings.Fields(v), " ")
-	if v == "" || len(v) > 200 {
-		return time.Time{}, false
-	}
-	t, err := time.Parse("Mon, 2 Jan 2006 15:04:05 -0700", v) // what nearly all mail has, and the fastest
-	if err != nil {
-		t, err = mail.ParseDate(v)
-	}
-	if err != nil {
-		if i := strings.IndexByte(v, '('); i > 0 {
-			v = strings.TrimSpace(v[:i])
-		}
-		for _, layout := range dateLayouts {
-			if t, err = time.Parse(layout, v); err == nil {
-				break
-			}
-		}
-	}
-	if err != nil || t.Year() < 1970 || t.Year() >= 2200 {
-		return time.Time{}, false
-	}
-	return t, true
 }

@@ -4,8 +4,19 @@ package message
 const (
 	defaultDepth       = 20
 	defaultParts       = 1000
-	defaultHeaderBytes = 1 << 20
+	defaultHeaderBytes = 256 << 10
 	defaultTextBytes   = 1 << 20
+	// maxField bounds one field, in octets; its rest is not looked at.
+	maxField = 64 << 10
+	// maxPartHeaders bounds the headers of all parts of a mail together, in
+	// octets: a thousand parts with a header of the full size each would cost a
+	// gigabyte.
+	maxPartHeaders = 2 << 20
+	// maxPartFields bounds the fields of all parts together.
+	maxPartFields = 50_000
+	// maxBoundary bounds a boundary, in octets. RFC 2046 §5.1.1 allows 70, some
+	// programs write more.
+	maxBoundary = 200
 	// maxFields bounds the fields of one header section: a mebibyte of
 	// two-octet fields would cost far more memory than it has octets.
 	maxFields = 10_000

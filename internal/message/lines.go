@@ -89,6 +89,16 @@ func trimEOL(b []byte) []byte {
 	return b
 }
 
+// peek returns the beginning of what next will return. It ends the validity of
+// what next returned before.
+func (l *lineReader) peek() []byte {
+	const enough = 100
+	for l.w-l.r < enough && l.fill() {
+	}
+	line, _, _ := bytes.Cut(l.buf[l.r:l.w], []byte("\n"))
+	return line
+}
+
 // seek moves the reader to an offset, keeping what is buffered behind it.
 func (l *lineReader) seek(at int64) {
 	if d := at - l.pos; d >= 0 && d <= int64(l.w-l.r) {
@@ -98,4 +108,29 @@ func (l *lineReader) seek(at int64) {
 	}
 	l.pos = at
 	l.mid = false
+}
+
+// withLines lets a mail whose lines end in a bare CR be read like any other:
+// each of them is then a line feed. The octets of a binary attachment in it
+// were not spared by what made the mail so either.
+func withLines(c Content) Content {
+	head := make([]byte, min(c.Size(), 1024))
+	n, err := c.ReadAt(head, 0)
+	if head = head[:n]; err != nil && err != io.EOF || bytes.IndexByte(head, '\n') >= 0 || bytes.IndexByte(head, '\r') < 0 {
+		return c
+	}
+	return bareCR{c}
+}
+
+// bareCR is a mail whose line ends are CR.
+type bareCR struct{ Content }
+
+func (c bareCR) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.Content.ReadAt(p, off)
+	for i, b := range p[:n] {
+		if b == '\r' {
+			p[i] = '\n'
+		}
+	}
+	return n, err
 }

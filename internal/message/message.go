@@ -26,7 +26,7 @@ type Content interface {
 type Limits struct {
 	Depth       int   // of nested parts: 20
 	Parts       int   // in all: 1000
-	HeaderBytes int   // of the mail and of each part: 1 MiB
+	HeaderBytes int   // of the mail and of each part: 256 KiB; of one field always 64 KiB
 	TextBytes   int64 // of decoded text kept: 1 MiB; the rest is cut and noted
 	// SkipHTML leaves Message.HTML empty. Sanitising costs more than all the
 	// rest; who needs the HTML reads the mail again.
@@ -85,11 +85,14 @@ type Field struct {
 // Message is a whole mail, read.
 type Message struct {
 	Header
-	Text        string // whole readable text, LF line ends; made from HTML when there is no plain part
-	Fresh       string // Text without quoted part and signature
-	Quoted      string
-	Signature   string
-	HTML        string // sanitised, or empty; see Limits.SkipHTML
+	Text      string // whole readable text, LF line ends; made from HTML when there is no plain part
+	Fresh     string // Text without quoted part and signature
+	Quoted    string
+	Signature string
+	HTML      string // sanitised, or empty; see Limits.SkipHTML
+	// RemoteLoads counts what the HTML would fetch from elsewhere when it is
+	// shown. HTML has none of it any more.
+	RemoteLoads int
 	Attachments []Attachment
 	Class       Class
 	Reasons     []string // for Class
@@ -119,7 +122,10 @@ type Attachment struct {
 	SHA256    string // of the decoded octets, hex
 	Inline    bool
 	ContentID string // without angle brackets
-	Path      string // such as "1.2", counted from 1 at each level
+	Path      string // such as "1.2", counted from 1 at each level; "1.2!3" is the third thing found inside of 1.2
+	Sniffed   string // media type by the first octets, or empty when they do not say
+	Noise     bool   // nobody sent it on purpose: the logo of a signature, a cryptographic signature
+	Text      string // of a mail, an appointment, a visiting card: what a person would read in it; at most 16 KiB
 }
 
 // BounceReport is what a delivery failure says.

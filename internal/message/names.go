@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"io"
 	"strings"
 	"unicode"
@@ -16,7 +17,11 @@ func rawName(p *part) string {
 	if name == "" {
 		name = p.ctype.param("name")
 	}
-	return oneLine(decodeWords(name))
+	name = decodeWords(name)
+	if plain := string(appendPercent(nil, name)); strings.Contains(name, "%") && utf8.ValidString(plain) && !isASCII([]byte(plain)) && isASCII([]byte(name)) {
+		name = plain // percent signs where RFC 2231 wants an asterisk as well
+	}
+	return oneLine(name)
 }
 
 // fileName is a safe name for a part, never empty: its own, the subject of a
@@ -30,18 +35,20 @@ func fileName(src io.ReaderAt, p *part) string {
 		}
 	}
 	if name == "" {
-		name = "part-" + p.path + extension(p.ctype.value)
+		name = "part-" + strings.ReplaceAll(p.path, innerMark, "-") + extension(p.ctype.value)
 	}
 	return name
 }
 
-// content reads the first octets of a part, decoded, to be read in any order.
-func (p *part) content(src io.ReaderAt, limit int64) *strings.Reader {
-	b, err := io.ReadAll(io.LimitReader(p.reader(src), limit))
-	if err != nil {
-		return strings.NewReader("")
+// content gives the first octets of a part, decoded, to be read in any order.
+func (p *part) content(src io.ReaderAt, limit int64) Content {
+	if p.encoding == "" && p.open == nil {
+		if p.src != nil {
+			src = p.src
+		}
+		return io.NewSectionReader(src, p.start, min(limit, max(p.end-p.start, 0)))
 	}
-	return strings.NewReader(string(b))
+	return bytes.NewReader(p.bytes(src, limit))
 }
 
 // safeName makes a name that is one path element on every system, shows as
@@ -52,8 +59,10 @@ func safeName(s string) string {
 	}
 	s = strings.Map(func(r rune) rune {
 		switch {
-		case unicode.IsControl(r) || isBidi(r) || r == 0x200e || r == 0x200f || r == 0xfeff || r == utf8.RuneError:
+		case unicode.IsControl(r) || unseen(r) || r == utf8.RuneError:
 			return -1
+		case unicode.IsSpace(r):
+			return ' '
 		case strings.ContainsRune(`<>:"|?*`, r):
 			return '_'
 		}
@@ -70,11 +79,18 @@ func safeName(s string) string {
 	return shorten(s)
 }
 
+// unseen reports characters that make a name look like another: those without
+// width, and those that turn the direction of others.
+func unseen(r rune) bool {
+	return isBidi(r) || unicode.Is(unicode.Cf, r) || r == 0x34f || r == 0x115f || r == 0x1160 || r == 0x3164 || r == 0xffa0 || r >= 0xfe00 && r <= 0xfe0f
+}
+
 // reserved reports names that Windows keeps for devices.
 func reserved(s string) bool {
 	base, _, _ := strings.Cut(strings.ToUpper(s), ".")
+	base = strings.NewReplacer("¹", "1", "²", "2", "³", "3").Replace(strings.TrimRight(base, " "))
 	switch base {
-	case "CON", "PRN", "AUX", "NUL":
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
 		return true
 	}
 	return len(base) == 4 && (strings.HasPrefix(base, "COM") || strings.HasPrefix(base, "LPT")) && base[3] >= '0' && base[3] <= '9'
@@ -93,7 +109,7 @@ func shorten(s string) string {
 	for cut > 0 && !utf8.RuneStart(s[cut]) {
 		cut--
 	}
-	return s[:cut] + ext
+	return strings.TrimRight(s[:cut], ". ") + ext
 }
 
 // extension is the usual file extension of a type, for parts without a name.

@@ -1,8 +1,7 @@
 package message
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"bytes"
 	"errors"
 	"fmt"
 	"html"
@@ -17,6 +16,7 @@ import (
 // than the text.
 func Read(c Content, h *Header, lim Limits) *Message {
 	lim = lim.withDefaults()
+	c = withLines(c)
 	m := &Message{Header: *h}
 	m.Problems = append([]string(nil), h.Problems...)
 	root, problems := walk(c, h, lim)
@@ -24,14 +24,19 @@ func Read(c Content, h *Header, lim Limits) *Message {
 	for _, p := range problems {
 		r.note(p)
 	}
-	b := r.body(root)
+	b := r.wrapped(r.body(root))
 	if b.blank() {
 		b = r.inner(root)
 	}
 	m.Text = b.text()
+	if m.Text == "" {
+		m.Text = r.shown(b, root)
+	}
 	if !lim.SkipHTML {
 		m.HTML = b.html()
 	}
+	m.RemoteLoads = b.remoteLoads()
+	markNoise(m.Attachments, b)
 	m.Unreadable = len(h.Fields) == 0 || m.Text == "" && !b.hasRich() && len(m.Attachments) == 0 && r.broken
 	m.split()
 	report, why := readBounce(c, root, m)
@@ -48,9 +53,10 @@ func Read(c Content, h *Header, lim Limits) *Message {
 // are not set.
 func Open(c Content, path string) (io.Reader, Attachment, error) {
 	lim := Limits{}.withDefaults()
+	c = withLines(c)
 	h := ReadHeader(c, lim)
 	root, _ := walk(c, h, lim)
-	p := root.find(path)
+	p := locate(root, path, c, lim)
 	if p == nil {
 		return nil, Attachment{}, fmt.Errorf("attachment %q: %w", path, ErrNoPart)
 	}
@@ -75,6 +81,12 @@ func (p *part) find(path string) *part {
 
 // reader gives the part's octets, decoded.
 func (p *part) reader(src io.ReaderAt) io.Reader {
+	if p.open != nil {
+		return p.open()
+	}
+	if p.src != nil {
+		src = p.src
+	}
 	return transferReader(io.NewSectionReader(src, p.start, max(p.end-p.start, 0)), p.encoding)
 }
 
@@ -87,73 +99,13 @@ type reader struct {
 	broken bool
 	// textOnly leaves attachments alone.
 	textOnly bool
+	// spare is the message that a winmail.dat holds.
+	spare        segment
+	carriedMails int // read for their summaries
+	carriedSize  int64
 }
 
 func (r *reader) note(text string) { r.msg.Problems = addProblem(r.msg.Problems, text) }
-
-// segment is one readable thing in its forms.
-type segment struct {
-	plain, rich       string // plain text; HTML as it came
-	hasPlain, hasRich bool
-}
-
-// body is the readable part of a subtree, in order.
-type body []segment
-
-// text joins the segments as plain text. What is made of HTML carries marks.
-func (b body) text() string {
-	var out []string
-	for _, s := range b {
-		t := s.plain
-		if s.hasRich && strings.TrimSpace(t) == "" {
-			t = markedText(s.rich)
-		}
-		if t = strings.Trim(t, "\n"); strings.TrimSpace(t) != "" {
-			out = append(out, t)
-		}
-	}
-	return strings.Join(out, "\n\n")
-}
-
-// blank reports that there is nothing to read.
-func (b body) blank() bool {
-	return !slices.ContainsFunc(b, func(s segment) bool {
-		return strings.TrimSpace(s.plain) != "" || s.hasRich && strings.TrimSpace(s.rich) != ""
-	})
-}
-
-func (b body) hasRich() bool {
-	return slices.ContainsFunc(b, func(s segment) bool { return s.hasRich })
-}
-
-func (b body) hasPlain() bool {
-	return slices.ContainsFunc(b, func(s segment) bool { return s.hasPlain })
-}
-
-// joinRich joins the segments as HTML, not sanitised.
-func (b body) joinRich() string {
-	if len(b) == 1 {
-		return b[0].rich
-	}
-	var out strings.Builder
-	for _, s := range b {
-		switch {
-		case s.hasRich:
-			out.WriteString(s.rich)
-		case strings.TrimSpace(s.plain) != "":
-			out.WriteString("<pre>" + html.EscapeString(s.plain) + "</pre>")
-		}
-	}
-	return out.String()
-}
-
-// html joins the segments as sanitised HTML; "" when none of them is HTML.
-func (b body) html() string {
-	if !b.hasRich() {
-		return ""
-	}
-	return sanitize(b.joinRich())
-}
 
 // body reads a subtree. The depth of the tree bounds the recursion.
 func (r *reader) body(p *part) body {
@@ -161,6 +113,9 @@ func (r *reader) body(p *part) body {
 		return r.leaf(p, false)
 	}
 	if len(p.children) == 0 {
+		if o := p.openUp(r.src, r.lim); o != nil && o.root != nil {
+			return r.body(o.root)
+		}
 		return r.noParts(p)
 	}
 	switch p.ctype.value {
@@ -225,7 +180,7 @@ func (r *reader) alternative(p *part) body {
 // related reads the root of a compound object (RFC 2387); the rest of it are
 // attachments that the root shows.
 func (r *reader) related(p *part) body {
-	root := 0
+	root := max(slices.IndexFunc(p.children, func(c *part) bool { return c.multipart() || readable(c, false) }), 0)
 	if start := strings.Trim(p.ctype.param("start"), "<> "); start != "" {
 		for i, c := range p.children {
 			if contentID(c) == start {
@@ -247,23 +202,63 @@ func (r *reader) related(p *part) body {
 	return b
 }
 
-// inner is what a mail says whose own text is blank: the mail that it carries,
-// or the words that were put into a delivery report.
+// wrapped adds what a winmail.dat says to a body that has less.
+func (r *reader) wrapped(b body) body {
+	switch {
+	case b.blank() && (r.spare.hasPlain || r.spare.hasRich):
+		return body{r.spare}
+	case len(b) == 1 && !b.hasRich() && r.spare.hasRich:
+		b[0].rich, b[0].hasRich = r.spare.rich, true
+	}
+	return b
+}
+
+// inner is what a mail says whose own text is blank: the mails that it
+// carries, the words that were put into a delivery report, or a text that was
+// marked as an attachment without a name.
 func (r *reader) inner(root *part) body {
 	var b body
 	root.each(func(p *part) {
+		var found body
 		switch {
+		case p.ctype.value == "message/rfc822" && p.depth < r.lim.Depth && len(b) < maxCarriedMail && r.budget > 0:
+			found = r.carried(p)
 		case len(b) > 0:
-		case p.ctype.value == "message/rfc822" && p.depth < r.lim.Depth:
-			b = r.carried(p)
 		case p.ctype.value == "message/delivery-status":
-			b = body{{plain: r.readText(p), hasPlain: true}}
+			found = body{{plain: r.readText(p), hasPlain: true}}
+		case p.ctype.isType("text/") && rawName(p) == "" && r.summary(p) == "":
+			found = r.textLeaf(p)
 		}
-		if b.blank() {
-			b = nil
+		if !found.blank() {
+			b = append(b, found...)
 		}
 	})
+	if len(b) > 0 {
+		return b
+	}
+	for _, a := range r.msg.Attachments {
+		if a.Text != "" && a.Type != "message/rfc822" {
+			b = append(b, segment{plain: a.Text, hasPlain: true})
+		}
+	}
 	return b
+}
+
+// shown names what a mail shows that has no text at all.
+func (r *reader) shown(b body, root *part) string {
+	var lines []string
+	if root.ctype.value == "multipart/encrypted" || strings.HasSuffix(root.ctype.value, "pkcs7-mime") {
+		lines = append(lines, "[encrypted]")
+	}
+	for _, a := range r.msg.Attachments {
+		if strings.HasPrefix(a.Type, "image/") {
+			lines = append(lines, "[image: "+a.Name+"]")
+		}
+	}
+	if len(lines) == 0 && b.hasRich() && strings.Contains(strings.ToLower(b.joinRich()), "<img") {
+		lines = append(lines, "[image]")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // maxCarried bounds the mail within a mail that is read for its text.
@@ -284,21 +279,71 @@ func (r *reader) carried(p *part) body {
 // leaf reads a part that is not a multipart: as text when it is meant to be
 // read, else as an attachment. later says that other parts stand before it.
 func (r *reader) leaf(p *part, later bool) body {
-	if !readable(p, later) {
-		r.attach(p, false)
-		return nil
-	}
-	text := r.readText(p)
-	switch p.ctype.value {
-	case "text/html":
-		return body{{rich: text, hasRich: true}}
-	case "text/enriched", "text/richtext":
-		text = htmlToText(text) // its marks look like HTML's (RFC 1896)
+	if !readable(p, later) && !(p.depth == 0 && p.ctype.isType("text/") && p.disp.value != "attachment" && rawName(p) == "" && !structured(p.ctype.value)) {
+		return r.file(p)
 	}
 	if p.depth > 0 && rawName(p) != "" {
 		r.attach(p, true) // a file that is shown is still a file
 	}
+	return r.textLeaf(p)
+}
+
+// structured reports text that is for programs.
+func structured(mediatype string) bool {
+	switch mediatype {
+	case "text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/csv", "text/rfc822-headers", "text/xml", "text/css", "text/javascript", "text/rtf":
+		return true
+	}
+	return false
+}
+
+// textLeaf reads a part as text.
+func (r *reader) textLeaf(p *part) body {
+	text := r.readText(p)
+	switch p.ctype.value {
+	case "text/html":
+		if strings.IndexByte(text, '<') < 0 { // text that was only called HTML
+			return body{{plain: html.UnescapeString(text), rich: text, hasPlain: true, hasRich: true}}
+		}
+		return body{{rich: text, hasRich: true}}
+	case "text/enriched", "text/richtext":
+		text = htmlToText(text) // its marks look like HTML's (RFC 1896)
+	case "text/plain":
+		if textType([]byte(text[:min(len(text), 100)])) == "text/html" && strings.Contains(text, "</") {
+			return body{{rich: text, hasRich: true}} // HTML that was only called text
+		}
+	}
 	return body{{plain: text, hasPlain: true}}
+}
+
+// file reads a part that is not text: what is inside of it when it can be
+// opened, else the part itself as an attachment.
+func (r *reader) file(p *part) body {
+	o := p.openUp(r.src, r.lim)
+	if o == nil || r.textOnly && o.root == nil {
+		r.attach(p, false)
+		return nil
+	}
+	if o.root != nil {
+		return r.body(o.root)
+	}
+	if isTNEF(p) {
+		if o.text != "" && !r.spare.hasPlain {
+			r.spare.plain, r.spare.hasPlain = cutText(cleanText(o.text), int(r.budget)), true
+		}
+		if o.html != "" && !r.spare.hasRich {
+			r.spare.rich, r.spare.hasRich = cutText(cleanText(o.html), int(r.budget)), true
+		}
+	}
+	for _, q := range o.parts {
+		if len(r.msg.Attachments) < r.lim.Parts {
+			r.file(q)
+		}
+	}
+	if !o.whole {
+		r.attach(p, false)
+	}
+	return nil
 }
 
 // readable reports whether a part is text to be shown.
@@ -325,6 +370,14 @@ func (r *reader) readText(p *part) string {
 		raw = raw[:r.budget]
 		r.note("the text is too long and was cut; the raw mail has all of it")
 	}
+	if p.ctype.value == "text/plain" {
+		var files []uuFile
+		if raw, files = cutUU(raw); !r.textOnly {
+			for _, q := range p.uuParts(r.src, files) {
+				r.attach(q, false)
+			}
+		}
+	}
 	charset := p.ctype.param("charset")
 	if charset == "" && p.ctype.value == "text/html" {
 		charset = metaCharset(raw)
@@ -334,42 +387,12 @@ func (r *reader) readText(p *part) string {
 		text = strings.ToValidUTF8(text[:r.budget], "")
 		r.note("the text is too long and was cut; the raw mail has all of it")
 	}
+	if strings.Contains(text, replacement) && !bytes.Contains(raw, []byte(replacement)) {
+		r.note("some characters of the text cannot be read in its charset " + oneLine(toUTF8(charset)))
+	}
 	r.budget -= int64(len(text))
 	if p.ctype.value == "text/plain" && strings.EqualFold(p.ctype.param("format"), "flowed") {
 		text = unflow(text, strings.EqualFold(p.ctype.param("delsp"), "yes"))
 	}
 	return text
-}
-
-// attach adds a part to the attachments; its octets are counted and hashed but
-// not kept.
-func (r *reader) attach(p *part, shown bool) {
-	if r.textOnly {
-		return
-	}
-	a := describe(r.src, p)
-	sum := sha256.New()
-	n, err := io.Copy(sum, p.reader(r.src))
-	if err != nil {
-		r.broken = true
-		r.note("an attachment could not be read to its end")
-	}
-	a.Size, a.SHA256 = n, hex.EncodeToString(sum.Sum(nil))
-	a.Inline = a.Inline || shown && p.disp.value != "attachment"
-	r.msg.Attachments = append(r.msg.Attachments, a)
-}
-
-// describe says what a part is without reading it.
-func describe(src io.ReaderAt, p *part) Attachment {
-	return Attachment{
-		Name:      fileName(src, p),
-		Type:      p.ctype.value,
-		Inline:    p.disp.value == "inline",
-		ContentID: contentID(p),
-		Path:      p.path,
-	}
-}
-
-func contentID(p *part) string {
-	return strings.Trim(oneLine(get(p.fields, "content-id")), "<> \t\"")
 }

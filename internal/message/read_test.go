@@ -70,10 +70,10 @@ func TestAttachments(t *testing.T) {
 		"Content-Type: message/rfc822\n\nSubject: a/b\n\nin",
 		"Content-Type: application/x-unknown\n\nhello")
 	want := []Attachment{
-		{Name: "ü.png", Type: "image/png", Size: 5, SHA256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", Inline: true, ContentID: "i@x", Path: "2"},
-		{Name: "ä.pdf", Type: "application/pdf", Size: 5, SHA256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", Path: "3"},
-		{Name: "a-b.eml", Type: "message/rfc822", Size: 18, Path: "4"},
-		{Name: "part-5.bin", Type: "application/x-unknown", Size: 5, SHA256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", Path: "5"},
+		{Name: "ü.png", Type: "image/png", Size: 5, SHA256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", Inline: true, ContentID: "i@x", Path: "2", Sniffed: "text/plain"},
+		{Name: "ä.pdf", Type: "application/pdf", Size: 5, SHA256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", Path: "3", Sniffed: "text/plain"},
+		{Name: "a-b.eml", Type: "message/rfc822", Size: 18, Path: "4", Sniffed: "text/plain", Text: "Subject: a/b\n\nin"},
+		{Name: "part-5.bin", Type: "application/x-unknown", Size: 5, SHA256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", Path: "5", Sniffed: "text/plain"},
 	}
 	m := read(raw)
 	for i := range m.Attachments {
@@ -150,7 +150,7 @@ func TestHTMLToText(t *testing.T) {
 		"no end":     {"<style>x{", ""},
 		"entities":   {"a&amp;b&nbsp;c", "a&b c"},
 		"pre":        {"<pre>a\n  b</pre>", "a\n  b"},
-		"table":      {"<table><tr><td>a<td>b<tr><td>c</table>", "a b\nc"},
+		"table":      {"<table><tr><td>a<td>b<tr><td>c</table>", "a\tb\nc"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := htmlToText(c.in); got != c.want {

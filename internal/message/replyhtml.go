@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 )
 
@@ -41,25 +40,20 @@ type textMark struct {
 }
 
 // structure looks at an element for what a mail program says by it.
-func (w *textWriter) structure(tag atom.Atom, z *html.Tokenizer, more bool) {
+func (w *textWriter) structure(tag atom.Atom, at *attrs) {
 	if w.signDepth > 0 && tag == w.signTag {
 		w.signDepth++
 	}
-	for more && w.skip == 0 && w.quote == 0 {
-		var k, v []byte
-		k, v, more = z.TagAttr()
-		switch value := strings.ToLower(string(v)); string(k) {
-		case "class", "id", "name":
-			w.named(tag, value)
-		case "style":
-			if tag == atom.Div && outlookBorder(value) {
-				w.quoteBegins()
-			}
-		case "tabindex":
-			if tag == atom.Hr && value == "-1" {
-				w.quoteBegins()
-			}
+	if w.skip > 0 || w.quote > 0 {
+		return
+	}
+	for _, names := range at.names {
+		if names != "" {
+			w.named(tag, names)
 		}
+	}
+	if tag == atom.Div && outlookBorder(strings.ToLower(at.style)) || tag == atom.Hr && at.tabindex == "-1" {
+		w.quoteBegins()
 	}
 }
 

@@ -1,10 +1,14 @@
 package message
 
 import (
+	"bytes"
+	"net/url"
 	"regexp"
+	"strings"
 	"sync"
 
 	"github.com/microcosm-cc/bluemonday"
+	"golang.org/x/net/html"
 )
 
 // sanitize leaves of HTML what can be shown in a page without doing anything:
@@ -17,13 +21,15 @@ func sanitize(s string) string { return policy().Sanitize(s) }
 // built policy may be used from several goroutines.
 var policy = sync.OnceValue(newPolicy)
 
-// cidOnly is the source of an image that stands in the same mail.
-var cidOnly = regexp.MustCompile(`^(?i:cid:)[^\s"'<>]+$`)
+// cidOnly is the source of an image that stands in the same mail, by its
+// content id or as it is.
+var cidOnly = regexp.MustCompile(`^(?i:cid:)[^\s"'<>]+$|^(?i:data:image/(?:png|gif|jpe?g|webp|bmp);base64,)[A-Za-z0-9+/=\s]+$`)
 
 func newPolicy() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	p.AllowStandardURLs()
 	p.AllowURLSchemes("http", "https", "mailto", "tel", "cid")
+	p.AllowURLSchemeWithCustomPolicy("data", func(u *url.URL) bool { return cidOnly.MatchString(u.String()) })
 	p.AllowElements("p", "br", "div", "span", "hr", "pre", "blockquote", "b", "i", "u", "s", "em", "strong", "strike", "small", "big",
 		"sub", "sup", "code", "tt", "kbd", "samp", "var", "del", "ins", "q", "cite", "abbr", "address", "center", "font",
 		"h1", "h2", "h3", "h4", "h5", "h6", "section", "article", "header", "footer", "figure", "figcaption")
@@ -50,3 +56,68 @@ func newPolicy() *bluemonday.Policy {
 var plainStyle = regexp.MustCompile(`(?i)^\s*(?:(?:color|background|background-color|font|font-(?:weight|style|size|family|variant)|text-(?:align|decoration|indent)` +
 	`|line-height|white-space|vertical-align|word-(?:wrap|break)|border-collapse|(?:margin|padding)(?:-(?:top|right|bottom|left))?|mso-[a-z-]+)` +
 	`\s*:\s*(?:[a-z0-9#%,.\s'"!_]|rgba?\([0-9.,%\s]*\)|-[a-z])*(?:;\s*|$))*$`)
+
+// remoteLoads counts what HTML fetches without being asked: images, scripts,
+// frames, style sheets, and what a style names.
+func (b body) remoteLoads() int {
+	const most = 1000
+	if !b.hasRich() {
+		return 0
+	}
+	n := 0
+	z := html.NewTokenizer(strings.NewReader(b.joinRich()))
+	style := false
+	for n < most {
+		switch z.Next() {
+		case html.ErrorToken:
+			return n
+		case html.StartTagToken, html.SelfClosingTagToken:
+			name, more := z.TagName()
+			style = string(name) == "style"
+			link := string(name) == "link"
+			for range maxAttrs {
+				if !more {
+					break
+				}
+				var k, v []byte
+				k, v, more = z.TagAttr()
+				n += loads(string(k), v, link)
+			}
+		case html.TextToken:
+			if style {
+				n += styleLoads(z.Raw())
+			}
+		case html.EndTagToken:
+			style = false
+		}
+	}
+	return n
+}
+
+// maxAttrs bounds the attributes of an element that are looked at.
+const maxAttrs = 200
+
+// loads counts what one attribute makes a reader fetch.
+func loads(name string, value []byte, link bool) int {
+	switch name {
+	case "src", "background", "poster", "srcset", "data":
+	case "href":
+		if !link {
+			return 0
+		}
+	case "style":
+		return styleLoads(value)
+	default:
+		return 0
+	}
+	if v := bytes.ToLower(bytes.TrimSpace(value[:min(len(value), 20)])); bytes.HasPrefix(v, []byte("http")) || bytes.HasPrefix(v, []byte("//")) {
+		return 1
+	}
+	return 0
+}
+
+func styleLoads(css []byte) int {
+	css = bytes.ToLower(css)
+	return bytes.Count(css, []byte("url(http")) + bytes.Count(css, []byte("url('http")) + bytes.Count(css, []byte(`url("http`)) +
+		bytes.Count(css, []byte("url(//")) + bytes.Count(css, []byte("@import"))
+}

@@ -28,9 +28,15 @@ type part struct {
 	start    int64 // of the encoded octets
 	end      int64
 	boundary string
-	sniff    bool // a multipart whose boundary is not known yet
-	closed   bool // its closing delimiter was seen
+	other    string // a second boundary, see walker.adopt
+	sniff    bool   // a multipart whose boundary is not known yet
+	closed   bool   // its closing delimiter was seen
 	children []*part
+	// What a part that was opened (see inside.go) holds stands in the mail in
+	// another encoding still: src replaces the mail, or open the octets.
+	src    io.ReaderAt
+	open   func() io.Reader
+	inside *opened
 }
 
 func (p *part) multipart() bool { return p.ctype.isType("multipart/") }
@@ -47,7 +53,9 @@ func newPart(fields []Field, parent string, path string, depth int) *part {
 		p.ctype.value = defaultType(p.ctype.value, parent)
 	}
 	if p.multipart() {
-		p.boundary = strings.TrimRight(p.ctype.param("boundary"), " \t\r\n")
+		if p.boundary = strings.TrimRight(p.ctype.param("boundary"), " \t\r\n"); len(p.boundary) > maxBoundary {
+			p.boundary = ""
+		}
 		p.sniff = p.boundary == ""
 	}
 	return p
@@ -83,13 +91,19 @@ type walker struct {
 	count    int
 	problems []string
 	full     bool
+	headers  int // octets of part headers still to be read
+	fields   int // fields of parts still to be read
 }
 
 // walk builds the tree of a mail whose header has been read.
 func walk(c Content, h *Header, lim Limits) (*part, []string) {
-	w := &walker{lim: lim, src: c, count: 1, lastEnd: h.End}
+	w := &walker{lim: lim, src: c, count: 1, lastEnd: h.End, headers: maxPartHeaders, fields: maxPartFields}
 	root := newPart(h.Fields, "", "", 0)
 	root.start, root.end = h.End, c.Size()
+	if root.ctype.value == "text/plain" && bareMultipart(c, h) {
+		root.ctype.value, root.encoding, root.sniff = "multipart/mixed", "", true
+		w.note("the mail does not say that it has parts")
+	}
 	if !root.multipart() {
 		root.path = "1"
 		return root, nil
@@ -112,10 +126,11 @@ func (w *walker) run() {
 		if !ok {
 			return
 		}
+		end := l.at + int64(len(trimEOL(l.data)))
 		if l.start && len(l.data) > 2 && l.data[0] == '-' && l.data[1] == '-' && w.delimiter(l) {
 			continue
 		}
-		w.lastEnd = l.at + int64(len(trimEOL(l.data)))
+		w.lastEnd = end
 	}
 }
 
@@ -128,8 +143,11 @@ func (w *walker) delimiter(l linePiece) bool {
 	}
 	w.sniffBoundary(text)
 	level, closing := w.match(text)
+	next := l.at + int64(len(l.data))
 	if level < 0 {
-		return false
+		if level = len(w.stack) - 1; len(w.stack[level].children) > 0 || !w.adopt(string(text)) {
+			return false
+		}
 	}
 	w.closeFrom(level+1, w.lastEnd)
 	m := w.stack[level]
@@ -137,7 +155,7 @@ func (w *walker) delimiter(l linePiece) bool {
 		m.closed = true
 	} else {
 		m.closed = false
-		w.open(m, l.at+int64(len(l.data)))
+		w.open(m, next)
 	}
 	w.lastEnd = w.lines.pos
 	return true
@@ -149,12 +167,9 @@ func (w *walker) match(text []byte) (level int, closing bool) {
 	late := -1
 	for i := len(w.stack) - 1; i >= 0; i-- {
 		m := w.stack[i]
-		if m.boundary == "" || !bytes.HasPrefix(text, []byte(m.boundary)) {
-			continue
-		}
-		rest := text[len(m.boundary):]
-		switch end := string(rest) == "--"; {
-		case len(rest) > 0 && !end:
+		is, end := m.delimits(text)
+		switch {
+		case !is:
 		case m.closed:
 			if !end && late < 0 {
 				late = i
@@ -164,6 +179,59 @@ func (w *walker) match(text []byte) (level int, closing bool) {
 		}
 	}
 	return late, false
+}
+
+// delimits reports whether a line, without its hyphens, is a delimiter of the
+// multipart, and whether it is the closing one.
+func (p *part) delimits(text []byte) (is, end bool) {
+	for _, b := range [...]string{p.boundary, p.other} {
+		if b == "" || !bytes.HasPrefix(text, []byte(b)) {
+			continue
+		}
+		if rest := string(text[len(b):]); rest == "" || rest == "--" {
+			return true, rest != ""
+		}
+	}
+	return false, false
+}
+
+// bareMultipart reports a body that begins with a part although the header
+// says nothing of it: a program on the way lost the Content-Type.
+func bareMultipart(c Content, h *Header) bool {
+	if strings.Contains(get(h.Fields, "content-type"), "/") {
+		return false
+	}
+	lines := newLineReader(c, h.End, min(c.Size(), h.End+2048))
+	last := linePiece{}
+	for range 8 {
+		l, ok := lines.next()
+		if !ok {
+			return false
+		}
+		if isContentField(l.data) && last.start {
+			return true
+		}
+		last = linePiece{start: len(l.data) > 5 && l.data[0] == '-' && l.data[1] == '-'}
+	}
+	return false
+}
+
+func isContentField(line []byte) bool {
+	const prefix = "content-"
+	return len(line) > len(prefix) && strings.EqualFold(string(line[:len(prefix)]), prefix) && bytes.IndexByte(line, ':') > 0
+}
+
+// adopt takes a line for a delimiter of the innermost multipart although it is
+// not the one that it names: none of its parts came yet, and a part's header
+// follows. The named boundary goes on counting.
+func (w *walker) adopt(text string) bool {
+	m := w.stack[len(w.stack)-1]
+	if len(m.children) > 0 || m.closed || m.other != "" || len(text) > maxBoundary || !isContentField(w.lines.peek()) {
+		return false
+	}
+	m.other = text
+	w.note("a multipart names another boundary than it has")
+	return true
 }
 
 // sniffBoundary takes the first line that looks like a delimiter for the one
@@ -242,15 +310,17 @@ func (w *walker) section() section {
 			}
 		}
 		end = l.at + int64(len(l.data))
-		if cut = cut || len(raw)+len(l.data) > w.lim.HeaderBytes; !cut {
+		if cut = cut || len(raw)+len(l.data) > min(w.lim.HeaderBytes, w.headers); !cut {
 			raw = append(raw, l.data...)
 		}
 		if l.start && len(line) == 0 {
 			break
 		}
 	}
-	p := sectionParser{text: string(raw)}
+	p := sectionParser{text: string(raw), most: max(w.fields, 1)}
 	p.parse()
+	w.headers -= len(raw)
+	w.fields -= len(p.sec.fields)
 	p.sec.end = at + int64(p.at)
 	if cut || p.cut {
 		w.note("the header of a part is too large and was cut")
