@@ -1,11 +1,11 @@
 # What the tests need besides Go: real mail clients and servers.
-TOOLS = swaks postfix python3
+TOOLS = swaks postfix python3 strace
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT = mvdan.cc/gofumpt@v0.12.0
 FUZZTIME ?= 30s
 BENCH ?= .
 
-.PHONY: build test tools lint bench fuzz kill power crowd rot model cover
+.PHONY: build test tools lint bench fuzz kill power calls crowd rot model cover
 
 build:
 	go build -o mxdesk ./cmd/mxdesk
@@ -48,6 +48,10 @@ kill: tools
 # Cuts the power of a disk with a volatile cache 300 times; as root, with FUSE.
 power: tools
 	MXDESK_POWER_CUTS=300 go test -run 'TestPowerCut' -count 1 -timeout 4h -v ./cmd/mxdesk
+
+# Kills the server at every system call, and lets every one that writes fail.
+calls: tools
+	MXDESK_EVERY_CALL=1 go test -run 'EverySystemCall' -count 1 -timeout 2h -v ./cmd/mxdesk
 
 # Ten thousand slow clients parked in every phase, and honest ones beside them.
 crowd:

@@ -16,7 +16,7 @@ import (
 
 const (
 	killClients = 64
-	killsEach   = 50 // in one installation; then a new one, so that accounting stays quick
+	killsEach   = 10 // in one installation; then a new one, so that accounting stays quick
 )
 
 const loadConfig = `hostname = "mx.desk.example"

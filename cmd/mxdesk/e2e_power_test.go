@@ -24,7 +24,7 @@ const (
 // ends in a compaction. After each cut holds what holds after a kill; see
 // TestKillLoop. What was answered before the cut is there.
 func TestPowerCut(t *testing.T) {
-	cuts := envNumber(t, "MXDESK_POWER_CUTS", 6)
+	cuts := envNumber(t, "MXDESK_POWER_CUTS", 4)
 	mails, cached, kept := 0, 0, 0
 	for done := 0; done < cuts; done += cutsEach {
 		disk := newPowerDisk(t)
