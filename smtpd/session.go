@@ -226,9 +226,8 @@ func (s *session) Data(r io.Reader) error {
 		close(tx.started)
 		defer close(tx.finished)
 	} else {
-		s.st.bodyEnd, s.st.scan, s.st.body = time.Now().Add(s.srv.cfg.Data), lineScan{}, true
+		s.st.bodyEnd, s.st.scan = time.Now().Add(s.srv.cfg.Data), lineScan{}
 		s.st.speed = s.st.meter()
-		defer func() { s.st.body = false }()
 	}
 	if !s.srv.begin() {
 		return say(421, 4, 3, 2, "the server stops, please try again later")
@@ -236,7 +235,7 @@ func (s *session) Data(r io.Reader) error {
 	defer s.srv.end()
 	content := s.srv.newSpool()
 	defer content.close()
-	if err := content.readAll(r, chunked); err != nil {
+	if err := s.read(r, chunked, content); err != nil {
 		return s.brokenOff(tx, err, chunked)
 	}
 	if !chunked || !content.tooLarge() {
@@ -247,6 +246,18 @@ func (s *session) Data(r io.Reader) error {
 	receipt, err := s.take(tx, content)
 	s.answerEach(tx)
 	return s.outcome(tx, content.Size(), receipt, err)
+}
+
+// read receives the content. A chunk that makes it too large is read no further:
+// go-smtp reads over the rest.
+func (s *session) read(r io.Reader, chunked bool, content *spool) error {
+	if !chunked {
+		return s.st.readData(content.keep)
+	}
+	return readChunks(r, func(p []byte) bool {
+		content.keep(p)
+		return !content.tooLarge()
+	})
 }
 
 // answerEach has the reply that comes now said for each recipient that was

@@ -2,13 +2,12 @@ package smtpd
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 )
 
-// Content is read in portions that begin at leastRead octets and double up to
+// Chunks are read in portions that begin at leastRead octets and double up to
 // readSize as long as it comes: a client that stalls early has cost little.
 const (
 	leastRead = 1 << 10
@@ -30,26 +29,8 @@ type spool struct {
 
 func (s *Server) newSpool() *spool { return &spool{cfg: &s.cfg, budget: s.memory} }
 
-// readAll reads r to its end. The error it returns is the reader's; an error of
-// the disk stays in err, because the content must be read over anyway. With
-// early, content that is too large is read no further.
-func (s *spool) readAll(r io.Reader, early bool) error {
-	buf := make([]byte, leastRead)
-	for {
-		n, err := r.Read(buf)
-		s.keep(buf[:n])
-		if errors.Is(err, io.EOF) || early && s.tooLarge() {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if n == len(buf) && n < readSize {
-			buf = make([]byte, 2*n)
-		}
-	}
-}
-
+// keep takes octets of the content. An error of the disk stays in err, because
+// the content must be read over anyway.
 func (s *spool) keep(p []byte) {
 	s.size += int64(len(p))
 	if s.err != nil || s.tooLarge() {
@@ -70,6 +51,9 @@ func (s *spool) keep(p []byte) {
 	switch {
 	case s.err != nil:
 	case s.file == nil:
+		if cap(s.mem)-len(s.mem) < len(p) { // twice as much, and no more than will be used
+			s.mem = slices.Grow(s.mem, int(min(max(int64(len(p)), s.size), s.cfg.MemorySpool-int64(len(s.mem)))))
+		}
 		s.mem = append(s.mem, p...)
 	default:
 		if _, err := s.file.Write(p); err != nil {

@@ -16,9 +16,9 @@ import (
 //
 // It hands on at most one line per Read, so go-smtp's buffer never runs ahead of
 // the session and the phase known here is the phase of the octets read: command
-// lines pass the gate, content passes as it is. Where content begins and ends,
-// the session's callbacks say; only the size of a BDAT chunk is read here. All
-// methods but Close are called by the goroutine that serves the connection.
+// lines pass the gate, chunks pass as they are. The content behind DATA does not
+// pass at all: the session reads it, see readData. All methods but Close are
+// called by the goroutine that serves the connection.
 type stage struct {
 	*conn
 	session *session     // nil before the first HELO
@@ -32,7 +32,6 @@ type stage struct {
 
 	pending []byte    // a judged line on its way to go-smtp
 	chunk   int64     // octets left of a BDAT chunk
-	body    bool      // Session.Data reads
 	bodyEnd time.Time // when the mail must be complete
 	scan    lineScan
 	speed   meter
@@ -42,7 +41,7 @@ type stage struct {
 	reply []byte // lines of a reply that is not complete
 }
 
-// Read hands on one command line, or some content up to a line end.
+// Read hands on one command line, or some octets of a chunk.
 func (st *stage) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -54,8 +53,8 @@ func (st *stage) Read(p []byte) (int, error) {
 		return 0, st.fault
 	}
 	if len(st.pending) == 0 {
-		if st.body || st.chunk > 0 {
-			return st.readContent(p)
+		if st.chunk > 0 {
+			return st.readChunk(p)
 		}
 		if err := st.nextCommand(); err != nil {
 			st.ended = true
@@ -67,28 +66,20 @@ func (st *stage) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// readContent reads octets of a body. An error is remembered: what comes behind
-// a body that broke off is never a command (it may be the rest of the body).
-func (st *stage) readContent(p []byte) (int, error) {
+// readChunk reads octets of a BDAT chunk. An error is remembered: what comes
+// behind a body that broke off is never a command (it may be the rest of the
+// body).
+func (st *stage) readChunk(p []byte) (int, error) {
 	b, err := st.fill(0, st.speed.deadline(time.Now(), st.bodyEnd))
 	if err != nil {
 		st.breakOff(err)
 		return 0, st.fault
 	}
-	if st.body {
-		if end := bytes.IndexByte(b, '\n'); end >= 0 {
-			b = b[:end+1]
-		}
-	} else if int64(len(b)) > st.chunk {
-		b = b[:st.chunk]
-	}
-	n := copy(p, b)
+	n := copy(p, b[:min(int64(len(b)), st.chunk)])
 	st.scan.see(p[:n])
 	st.speed.count(n, time.Now())
-	if !st.body {
-		st.chunk -= int64(n)
-		st.endChunk()
-	}
+	st.chunk -= int64(n)
+	st.endChunk()
 	st.in.discard(n)
 	return n, nil
 }

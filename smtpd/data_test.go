@@ -1,0 +1,73 @@
+package smtpd
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// received gives p to an unstuffer in pieces of the given sizes, over and over.
+func received(p string, sizes []int) (content string, used int, ended bool) {
+	var u unstuffer
+	var b strings.Builder
+	keep := func(c []byte) { b.Write(c) }
+	for i := 0; used < len(p) && !u.ended; i++ {
+		piece := p[used:min(len(p), used+sizes[i%len(sizes)])]
+		used += u.take([]byte(piece), keep)
+	}
+	return b.String(), used, u.ended
+}
+
+// What content in proper lines comes to, said in another way than unstuffer
+// does: lines up to the first that is a dot, each without the dot it begins with.
+func properly(p string) (content string, used int, ended bool) {
+	lines := strings.SplitAfter(p, "\r\n")
+	for i, line := range lines {
+		used += len(line)
+		if line == ".\r\n" {
+			return content, used, true
+		}
+		if i < len(lines)-1 || line != "." && line != ".\r" { // that might become the end
+			content += strings.TrimPrefix(line, ".")
+		}
+	}
+	return content, used, false
+}
+
+func TestUnstuffer(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOfN(rapid.SampledFrom([]string{"\r\n", ".", "a", "\n", "\x00", "\r\n.\r\n", "\r\n..", "ab.c"}), 0, 30).Draw(t, "parts")
+		sizes := rapid.SliceOfN(rapid.IntRange(1, 9), 1, 5).Draw(t, "sizes")
+		text := strings.Join(parts, "")
+		wantContent, wantUsed, wantEnded := properly(text)
+		content, used, ended := received(text, sizes)
+		if content != wantContent || used != wantUsed || ended != wantEnded {
+			t.Fatalf("%q: got %q, %d octets, ended %v; want %q, %d octets, ended %v", text, content, used, ended, wantContent, wantUsed, wantEnded)
+		}
+	})
+}
+
+// With CRs anywhere the content is refused, but where it ends still matters: for
+// what comes behind it.
+func TestUnstufferAmongLoneCRs(t *testing.T) {
+	end := regexp.MustCompile(`(?:^|[^\r])\r\n\.\r\n`)
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOfN(rapid.SampledFrom([]string{"\r", "\n", ".", "a", "\r\n", "\r\n.\r\n"}), 0, 30).Draw(t, "parts")
+		sizes := rapid.SliceOfN(rapid.IntRange(1, 9), 1, 5).Draw(t, "sizes")
+		text := strings.Join(parts, "")
+		want := len(text)
+		at := end.FindStringIndex("\r\n" + text)
+		if at != nil {
+			want = at[1] - len("\r\n")
+		}
+		content, used, ended := received(text, sizes)
+		if used != want || ended != (at != nil) {
+			t.Fatalf("%q: %d octets, ended %v; want %d", text, used, ended, want)
+		}
+		if whole, _, _ := received(text, []int{len(text) + 1}); content != whole {
+			t.Fatalf("%q depends on how it is cut: %q and %q", text, content, whole)
+		}
+	})
+}
