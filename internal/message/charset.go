@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/korean"
@@ -23,30 +22,84 @@ import (
 func decodeCharset(b []byte, declared string) string {
 	name := charsetName(declared)
 	if isASCII(b) && !shifting(name) {
+		if bytes.IndexByte(b, esc) >= 0 && escapes2022(b) {
+			return decode2022(b)
+		}
 		return string(b)
 	}
-	switch name {
-	case "", "us-ascii":
+	if text, ok := byOrderMark(b); ok {
+		return text
+	}
+	switch {
+	case name == "", name == "us-ascii":
 		return sniff(b)
-	case "utf-8":
+	case name == "utf-8":
 		return decodeUTF8(b)
-	case "utf-7":
+	case name == "utf-7":
 		return decodeUTF7(b)
-	case "iso-2022-kr":
-		b, name = unshiftKorean(b), "euc-kr"
+	case name == "utf-16":
+		name = endian(b)
+	case strings.HasPrefix(name, "iso-2022-"):
+		if surelyUTF8(b, 2) {
+			return string(b)
+		}
+		return decode2022(b)
 	}
 	enc := lookup(name)
 	if enc == nil {
 		return sniff(b)
 	}
+	if surelyUTF8(b, evidence(name)) {
+		return string(b)
+	}
 	out, err := enc.NewDecoder().Bytes(b)
-	if err != nil {
-		return sniff(b)
+	if err != nil || 4*bytes.Count(out, []byte(replacement)) > len(b) {
+		return sniff(b) // hardly anything is what it was declared as
 	}
 	if bytes.ContainsRune(out, utf8.RuneError) && utf8.Valid(b) && !isASCII(b) {
 		return string(b)
 	}
 	return string(out)
+}
+
+// evidence is how many sequences of UTF-8 rule out a charset. In a Western
+// page each of them would be two or more signs that no word has side by side;
+// other pages can hold a few by accident.
+func evidence(name string) int {
+	switch name {
+	case "utf-16be", "utf-16le", "utf-32", "utf-32be", "utf-32le", "hz-gb-2312":
+		return 1 << 30
+	case "windows-1252", "iso-8859-15":
+		return 1
+	case "gb18030", "big5", "euc-kr", "euc-jp", "shift_jis":
+		return 4
+	}
+	return 2
+}
+
+// escapes2022 reports escape sequences of ISO-2022-JP in octets that are said
+// to be something else.
+func escapes2022(b []byte) bool {
+	return bytes.Contains(b, []byte("\x1b$B")) || bytes.Contains(b, []byte("\x1b$@")) || bytes.Contains(b, []byte("\x1b$(")) || bytes.Contains(b, []byte("\x1b$)C"))
+}
+
+// endian finds the order of UTF-16 without a mark by where the zeros are, the
+// standard's order when there are none.
+func endian(b []byte) string {
+	even, odd := 0, 0
+	for i, c := range b[:min(len(b), maxDetect)] {
+		if c == 0 {
+			if i%2 == 0 {
+				even++
+			} else {
+				odd++
+			}
+		}
+	}
+	if odd > even {
+		return "utf-16le"
+	}
+	return "utf-16be"
 }
 
 // shifting reports charsets in which ASCII octets can mean something else.
@@ -71,7 +124,7 @@ func sniff(b []byte) string {
 	if good, bad := sequences(b); good > bad {
 		return mend(b)
 	}
-	return windows1252(b)
+	return detect(b)
 }
 
 // mend marks what is not UTF-8.
@@ -84,10 +137,10 @@ func decodeUTF8(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
 	}
-	if good, _ := sequences(b); good > 0 {
+	if good, bad := sequences(b); good > 0 && 2*good >= bad {
 		return mend(b)
 	}
-	return windows1252(b)
+	return detect(b)
 }
 
 // sequences counts what is valid UTF-8 beyond ASCII, and the octets that are
@@ -109,14 +162,6 @@ func sequences(b []byte) (good, bad int) {
 	return good, bad
 }
 
-func windows1252(b []byte) string {
-	out, err := charmap.Windows1252.NewDecoder().Bytes(b)
-	if err != nil {
-		return mend(b)
-	}
-	return string(out)
-}
-
 // charsetName reduces the ways in which mail programs write a charset to one.
 func charsetName(s string) string {
 	if s == "utf-8" || s == "UTF-8" || s == "" {
@@ -125,6 +170,9 @@ func charsetName(s string) string {
 	s = strings.ToLower(strings.Trim(s, " \t\r\n\"'<>;,"))
 	s = strings.TrimPrefix(s, "charset=")
 	s = strings.ReplaceAll(s, "_", "-")
+	if i := strings.IndexAny(s, " ;,\"'\\()<>"); i > 0 {
+		s = s[:i] // what got stuck to the name
+	}
 	switch s {
 	case "utf8", "utf-8-sig", "utf8mb4", "unicode-1-1-utf-8", "unicode-2-0-utf-8", "x-utf-8", "cp65001", "windows-65001", "utf-8-strict":
 		return "utf-8"
@@ -147,12 +195,32 @@ func charsetName(s string) string {
 		return "big5"
 	case "eucjp", "x-euc-jp", "x-euc", "ujis":
 		return "euc-jp"
+	case "x-mac-roman", "mac", "macroman", "mac-roman", "x-macroman", "apple-roman":
+		return "macintosh"
+	case "x-mac-cyrillic", "mac-cyrillic", "maccyrillic":
+		return "x-mac-cyrillic"
+	case "utf16", "ucs-2", "iso-10646-ucs-2", "csunicode", "unicode", "ucs2":
+		return "utf-16"
+	case "utf16le", "ucs-2le", "unicodelittle":
+		return "utf-16le"
+	case "utf16be", "ucs-2be", "unicodebig":
+		return "utf-16be"
+	case "utf32", "ucs-4", "iso-10646-ucs-4":
+		return "utf-32"
+	case "koi8", "koi8r", "koi-8-r", "cskoi8r", "koi8-ru":
+		return "koi8-r"
+	case "koi8u":
+		return "koi8-u"
 	case "tis620", "tis-620", "iso-8859-11", "cp874", "x-windows-874", "windows-874":
 		return "windows-874"
 	case "latin1", "latin-1", "iso8859", "iso8859-1", "iso-8859", "8859-1":
 		return "windows-1252"
 	case "latin-2":
 		return "iso-8859-2"
+	case "latin-5", "latin5":
+		return "windows-1254"
+	case "iso-8859-8i", "iso-8859-8-i", "iso-8859-8e", "iso-8859-8-e", "logical", "visual":
+		return "windows-1255"
 	case "latin-9", "iso885915", "latin9":
 		return "iso-8859-15"
 	}
@@ -208,28 +276,4 @@ func lookup(name string) encoding.Encoding {
 		return enc
 	}
 	return nil
-}
-
-// unshiftKorean turns ISO-2022-KR (RFC 1557) into EUC-KR: octets between SO
-// and SI get their eighth bit.
-func unshiftKorean(b []byte) []byte {
-	b = bytes.ReplaceAll(b, []byte("\x1b$)C"), nil)
-	out := make([]byte, 0, len(b))
-	var high byte
-	for _, c := range b {
-		switch {
-		case c == 0x0e:
-			high = 0x80
-		case c == 0x0f || c == '\n':
-			high = 0
-			if c == '\n' {
-				out = append(out, c)
-			}
-		case c > ' ':
-			out = append(out, c|high)
-		default:
-			out = append(out, c)
-		}
-	}
-	return out
 }
