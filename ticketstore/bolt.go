@@ -52,6 +52,12 @@ var (
 	}
 )
 
+// inSequence are the tables whose new keys come behind all others. Half a page
+// left free at each split, as bbolt does it, would stay free.
+var inSequence = [][]byte{bTickets, bActions, bRecords, bItems, bItemsOf, bDue, bHeld}
+
+const sequenceFill = 0.9
+
 // Options adjust a store. The zero value is good for production.
 type Options struct {
 	// MinFree is the free disk space in octets below which records are refused

@@ -128,6 +128,9 @@ func anyApplied(group []*request) bool {
 // nothing of it may be committed.
 func (db *DB) applyGroup(tx *bolt.Tx, first *request) (group []*request, due bool, err error) {
 	a := applier{tx: tx, segments: db.segments, view: &view{tx: tx, segments: db.segments}, sums: newSums(tx), room: db.room()}
+	for _, name := range inSequence {
+		tx.Bucket(name).FillPercent = sequenceFill
+	}
 	for r := first; r != nil; r = db.next(len(group), a.octets) {
 		group = append(group, r)
 		var change Change

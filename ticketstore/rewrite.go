@@ -52,7 +52,7 @@ func (f *fresh) bucket(path [][]byte) (*bolt.Bucket, error) {
 		b, err = b.CreateBucketIfNotExists(name)
 	}
 	if err == nil {
-		b.FillPercent = 0.9 // keys come in order
+		b.FillPercent = sequenceFill // all keys come in order
 	}
 	return b, err
 }
