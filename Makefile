@@ -5,7 +5,7 @@ GOFUMPT = mvdan.cc/gofumpt@v0.12.0
 FUZZTIME ?= 30s
 BENCH ?= .
 
-.PHONY: build test tools lint bench fuzz kill power calls crowd rot model cover
+.PHONY: build test tools lint bench fuzz kill power calls soak crowd rot model cover
 
 build:
 	go build -o mxdesk ./cmd/mxdesk
@@ -52,6 +52,10 @@ power: tools
 # Kills the server at every system call, and lets every one that writes fail.
 calls: tools
 	MXDESK_EVERY_CALL=1 go test -run 'EverySystemCall' -count 1 -timeout 2h -v ./cmd/mxdesk
+
+# 100,000 mails of a mixed load: all accounted for, memory flat, files small.
+soak:
+	MXDESK_SOAK=100000 go test -run 'TestSoak' -count 1 -timeout 2h -v ./cmd/mxdesk
 
 # Ten thousand slow clients parked in every phase, and honest ones beside them.
 crowd:

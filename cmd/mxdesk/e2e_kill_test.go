@@ -121,13 +121,19 @@ func (l *load) round(round int, server *process, end func()) {
 			})
 		})
 	}
+	ended := make(chan struct{})
+	go func() {
+		clients.Wait()
+		close(ended)
+	}()
 	select {
 	case <-enough:
+	case <-ended: // all were put off
 	case <-server.exited:
 		l.t.Errorf("the server ended by itself:\n%s", tail(server.stderr(), 20))
 	}
 	end()
-	clients.Wait()
+	<-ended
 }
 
 // client sends mail in one session until the server is gone: the first opens a

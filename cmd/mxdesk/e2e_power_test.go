@@ -15,7 +15,7 @@ import (
 
 const (
 	powerDiskSize = 96 << 20
-	cutsEach      = 10 // of one disk; then a new one
+	cutsEach      = 5 // of one disk; then a new one
 )
 
 // TestPowerCut runs the server on a disk with a volatile write cache and cuts

@@ -1,0 +1,273 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"mxdesk/internal/api"
+)
+
+// under starts serve with limits of its own.
+func under(t *testing.T, d *installation, limits ...string) {
+	t.Helper()
+	need(t, "prlimit")
+	d.manage = func(serve *exec.Cmd) {
+		serve.Args = append(append([]string{"prlimit"}, limits...), serve.Args...)
+		serve.Path, _ = exec.LookPath("prlimit") // need has found it
+	}
+}
+
+// A limit on the size of files is one more way to run out of room: mail is put
+// off or the server ends with 75, and nothing is lost.
+func TestFileSizeLimit(t *testing.T) {
+	d := install(t, loadConfig)
+	under(t, d, "--fsize=10485760")
+	server := d.start()
+	taken := map[[32]byte]bool{}
+	last := reply{code: 250}
+	for n := 0; n < 20 && last.code == 250; n++ {
+		last = sendNumbered(server.addr, "limited", n, taken)
+	}
+	if last.code == 250 || last.code/100 == 5 || len(taken) == 0 {
+		t.Errorf("%d mails of 1 MiB were taken, then: %s", len(taken), last)
+	}
+	_ = server.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	server.wait(t)
+	if code := server.code(); code != 0 && code != exitTryAgain {
+		t.Errorf("the server ended with %d", code)
+	}
+	t.Logf("%d mails of 1 MiB were taken, then: %s; exit code %d", len(taken), last, server.code())
+	d.manage = nil
+	server = d.start()
+	if got := sendNumbered(server.addr, "free again", 0, taken); got.code != 250 {
+		t.Errorf("without the limit: %s", got)
+	}
+	wantStored(t, d, taken)
+	d.check()
+	server.stop(t)
+}
+
+// Without a free inode mail is put off or taken, and what is taken is there; with
+// one again all goes on by itself.
+func TestNoInodes(t *testing.T) {
+	dir := tmpfs(t, fullDisk)
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%d,nr_inodes=60", fullDisk)); err != nil {
+		missing(t, "inodes cannot be limited here: "+err.Error())
+	}
+	d := install(t, loadConfig)
+	d.data = filepath.Join(dir, "data")
+	server := d.start()
+	var used []string
+	for n := 0; ; n++ {
+		path := filepath.Join(dir, fmt.Sprint("inode", n))
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			break
+		}
+		used = append(used, path)
+	}
+	taken := map[[32]byte]bool{}
+	if got := sendNumbered(server.addr, "no inode", 0, taken); got.code/100 != 4 && got.code != 250 {
+		t.Errorf("without an inode: %s", got)
+	}
+	for _, path := range used {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end := time.Now().Add(5 * time.Second)
+	got := sendNumbered(server.addr, "inode again", 0, taken)
+	for ; got.code != 250 && time.Now().Before(end); time.Sleep(pollPause) {
+		got = sendNumbered(server.addr, "inode again", 0, taken)
+	}
+	if got.code != 250 {
+		t.Errorf("with inodes again: %s", got)
+	}
+	wantStored(t, d, taken)
+	d.check()
+	server.stop(t)
+}
+
+// With 64 descriptors and as many senders some have to wait; what is answered
+// is there once, and so is the rest when it comes again.
+func TestFewDescriptors(t *testing.T) {
+	d := install(t, loadConfig)
+	under(t, d, "--nofile=64")
+	l := &load{t: t, desk: d}
+	server := d.start()
+	l.round(0, server, func() { server.terminate(t); server.wait(t) })
+	if server.code() != 0 {
+		t.Errorf("the server ended with %d:\n%s", server.code(), tail(server.stderr(), 20))
+	}
+	d.manage = nil
+	server = d.start()
+	again := l.sendAgain(server.addr)
+	l.wantOnce(0)
+	d.check()
+	t.Logf("%d mails, %d sent again", len(l.mails), again.sent)
+}
+
+// A server that stands still under load for a while goes on as if nothing had been.
+func TestStandstill(t *testing.T) {
+	d := install(t, loadConfig)
+	l := &load{t: t, desk: d}
+	server := d.start()
+	pause := time.Duration(envNumber(t, "MXDESK_STANDSTILL", 1)) * time.Second
+	l.round(0, server, func() {
+		for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
+			if err := server.cmd.Process.Signal(sig); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(pause) // the standstill itself, and some time of work behind it
+		}
+		server.terminate(t)
+	})
+	server.wait(t)
+	server = d.start()
+	l.sendAgain(server.addr)
+	l.wantOnce(0)
+	l.wantAcknowledged()
+	d.check()
+	server.stop(t)
+}
+
+// soakMail is one of a mixed load: short texts, text with HTML, files of up to
+// 150 KiB, answers by machines.
+func soakMail(n int) []byte {
+	head := fmt.Sprintf("From: User %[1]d <user%[1]d@load.example>\r\nTo: <%[2]s>\r\nSubject: Soak %[3]d\r\nMessage-ID: <soak.%[3]d@load.example>\r\nMIME-Version: 1.0\r\n", n%997, desk, n)
+	text := strings.Repeat(fmt.Sprintf("Line of mail %d, with some words to read.\r\n", n), 10+n%40)
+	switch n % 4 {
+	case 0:
+		return []byte(head + "\r\n" + text)
+	case 1:
+		return []byte(head + "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n" + text +
+			"--b\r\nContent-Type: text/html\r\n\r\n<p>" + text + "</p>\r\n--b--\r\n")
+	case 2:
+		line := strings.Repeat("QUJD", 19) + "\r\n"
+		return []byte(head + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + text +
+			"--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+			strings.Repeat(line, 100+n%20*100) + "--b--\r\n")
+	}
+	return []byte(head + "Auto-Submitted: auto-replied\r\n\r\n" + text)
+}
+
+// TestSoak sends a mixed load over 64 connections: every mail is accounted for,
+// memory and descriptors stay what they were, and the files hold little more
+// than raw mails and texts.
+func TestSoak(t *testing.T) {
+	n := envNumber(t, "MXDESK_SOAK", 800)
+	d := install(t, loadConfig)
+	server := d.start()
+	descriptors := server.descriptors(t)
+	var payload int64
+	var anon []int64
+	const parts = 10
+	for part := range parts {
+		payload += soakPart(t, server.addr, part*n/parts, (part+1)*n/parts)
+		anon = append(anon, server.status(t, "RssAnon"))
+	}
+	seen := map[string]int{}
+	var texts int64
+	for _, tk := range read[[]api.Ticket](d, "ticket", "list") {
+		seen[tk.Subject]++
+	}
+	for i := range n {
+		if name := fmt.Sprint("Soak ", i); seen[name] != 1 {
+			t.Errorf("%s is %d times in the store", name, seen[name])
+		}
+		texts += int64(len(fmt.Sprintf("Line of mail %d, with some words to read.\r\n", i)) * (10 + i%40))
+	}
+	stored := d.check().Octets // raw mails, and texts of mails that were sent
+	eventually(t, "the descriptors are back", func() bool { return server.descriptors(t) <= descriptors+8 })
+	server.stop(t)
+	database, segments := used(t, filepath.Join(d.data, "desk.db")), used(t, filepath.Join(d.data, "segments"))
+	files := database + segments
+	ratio := float64(files) / float64(stored+texts)
+	grown := float64(anon[parts-1]-anon[parts/5]) * 10_000 / (float64(n) * 0.7)
+	t.Logf("%d mails, %d octets of raw mail, %d with what was sent, %d of text; files %d (database %d, segments %d), %.2f times that; anonymous memory in KiB after each tenth %v, %.0f KiB per 10,000 mails; %d descriptors",
+		n, payload, stored, texts, files, database, segments, ratio, anon, grown, descriptors)
+	if n >= 20_000 && (ratio > 1.4 || grown > 1024) {
+		t.Error("files or memory grow too much")
+	}
+}
+
+// soakPart sends mails over 64 connections; it returns the octets of them.
+func soakPart(t *testing.T, addr string, from, to int) (octets int64) {
+	t.Helper()
+	next := make(chan int)
+	sent := make(chan int64)
+	for c := range killClients {
+		go func() {
+			var sum int64
+			defer func() { sent <- sum }()
+			w, err := connect(addr, fmt.Sprintf("127.0.1.%d", c+1))
+			if err != nil {
+				t.Error(err)
+				for range next {
+				}
+				return
+			}
+			defer w.close()
+			w.say("EHLO client.example")
+			for i := range next {
+				raw := soakMail(i)
+				if got := w.send(fmt.Sprintf("user%d@load.example", i%997), desk, raw); got.code != 250 {
+					t.Errorf("mail %d: %s", i, got)
+				}
+				sum += int64(len(raw))
+			}
+		}()
+	}
+	for i := from; i < to; i++ {
+		next <- i
+	}
+	close(next)
+	for range killClients {
+		octets += <-sent
+	}
+	return octets
+}
+
+// status reads a size in KiB from what the kernel says of the process.
+func (p *process) status(t *testing.T, field string) (kib int64) {
+	t.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(raw), field+":")
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		t.Fatal(err)
+	}
+	return kib
+}
+
+func (p *process) descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// used is how much of the disk a file, or what is in a folder, takes.
+func used(t *testing.T, path string) (octets int64) {
+	t.Helper()
+	err := filepath.Walk(path, func(_ string, info os.FileInfo, err error) error {
+		if err != nil || info.IsDir() {
+			return err
+		}
+		octets += info.Sys().(*syscall.Stat_t).Blocks * 512
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return octets
+}
