@@ -5,7 +5,7 @@ GOFUMPT = mvdan.cc/gofumpt@v0.12.0
 FUZZTIME ?= 30s
 BENCH ?= .
 
-.PHONY: build test tools lint bench fuzz kill power calls soak crowd rot model cover
+.PHONY: build test tools lint bench fuzz corpus compare-readers kill power calls soak crowd rot model cover
 
 build:
 	go build -o mxdesk ./cmd/mxdesk
@@ -60,3 +60,11 @@ soak:
 # Ten thousand slow clients parked in every phase, and honest ones beside them.
 crowd:
 	MXDESK_CROWD=10000 go test -run TestCrowd -count 1 -timeout 30m -v ./cmd/mxdesk
+
+# The scores over the developer corpus (MXDESK_CORPUS names its folder), into docs/reading.md.
+corpus:
+	go test -count 1 -run '^TestCorpus' -v ./internal/message -reading $(CURDIR)/docs/reading.md | grep -E 'pass|^(ok|FAIL|---)'
+
+# The same mails read by enmime; a module of its own, so that mxdesk does not depend on it.
+compare-readers:
+	cd internal/message/compare && go test -run '^$$' -bench . -benchmem .

@@ -14,10 +14,17 @@ func (r *reader) attach(p *part, shown bool) {
 	if r.textOnly {
 		return
 	}
+	if len(r.msg.Attachments) >= r.lim.Parts {
+		r.note("the mail has too many attachments; the rest is not shown")
+		return
+	}
 	a := describe(r.src, p)
 	sum := sha256.New()
 	head := headWriter{}
-	n, err := io.Copy(io.MultiWriter(sum, &head), p.reader(r.src))
+	if r.buf == nil {
+		r.buf = make([]byte, 32<<10)
+	}
+	n, err := io.CopyBuffer(io.MultiWriter(sum, &head), p.reader(r.src), r.buf)
 	if err != nil {
 		r.broken = true
 		r.note("an attachment could not be read to its end")

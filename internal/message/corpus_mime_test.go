@@ -154,22 +154,22 @@ func runMail(t *testing.T, folder string, floor int, known map[string]string) {
 
 func TestCorpusMIME(t *testing.T) {
 	const (
-		nested  = "the suite joins the text of an attached mail; here it stays an attachment"
-		report  = "the suite hides delivery reports; here they are attachments"
-		dropped = "the suite drops octets beyond ASCII; here they are read as windows-1252"
+		nested  = "the suite joins the text of an attached mail to the text; here the mail stays an attachment, with its own text in the field text"
+		report  = "the suite hides the parts of a delivery report; here they are attachments, so that nothing is out of sight"
+		dropped = "the suite drops octets beyond ASCII that no charset is declared for; here they are read, nothing is dropped silently"
 		address = "the suite takes a name for an address, or an address for a name"
 		excuse  = "the plain part only asks for a program that shows HTML; the HTML is read"
 	)
 	runMail(t, "mime", 106, map[string]string{
 		"attachment_2_base64":                                      nested,
-		"attachment_7bit":                                          "the suite counts the line end before the boundary",
+		"attachment_7bit":                                          "the suite counts the line end before the boundary, which belongs to the boundary (RFC 2046 §5.1.1)",
 		"attachment_8bit":                                          nested,
 		"attachment_emails-attachment_message_rfc822":              nested,
 		"error_emails-content_transfer_encoding_7-bit":             "the suite keeps a C1 control character that means a letter in windows-1252",
 		"error_emails-content_transfer_encoding_plain":             dropped,
 		"error_emails-invalid_subject_characters":                  dropped,
 		"error_emails-missing_body":                                address,
-		"error_emails-missing_content_disposition":                 "the suite knows no attachment without a disposition",
+		"error_emails-missing_content_disposition":                 "the suite knows no attachment without a disposition; the image would be out of sight",
 		"mime_emails-raw_email_with_mimepart_without_content_type": nested,
 		"multipart_report_emails-multi_address_bounce1":            nested,
 		"multipart_report_emails-multi_address_bounce2":            nested,
@@ -178,7 +178,7 @@ func TestCorpusMIME(t *testing.T) {
 		"multipart_report_emails-report_530":                       report,
 		"php-m0008":                                                excuse,
 		"php-m0025":                                                excuse,
-		"php-m0020":                                                "the suite names a part without a name in its own way",
+		"php-m0020":                                                "the suite names a part without a name in its own way; here it has the ending of its type",
 		"plain_emails-mix_caps_content_type":                       address,
 		"plain_emails-raw_email6":                                  dropped,
 		"plain_emails-raw_email_incorrect_header":                  "the suite ends the header at the first bad line; fields follow, so it goes on here",
@@ -187,7 +187,7 @@ func TestCorpusMIME(t *testing.T) {
 		"rfc2822-example13":                                        "the suite takes the obsolete fields for text",
 		"rfc2822-example14":                                        "the suite drops the blank between text and an encoded word",
 		"rfc6532-utf8_headers":                                     "domains are kept in A-labels",
-		"text_with_content_id":                                     "the suite lists a mail's only text as an attachment because it has a Content-ID",
+		"text_with_content_id":                                     "the suite lists a mail's only text as an attachment as well, because it has a Content-ID",
 	})
 }
 

@@ -3,8 +3,12 @@ package message
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -69,6 +73,56 @@ func readAll(b []byte) *Message {
 	return Read(c, ReadHeader(c, Limits{}), Limits{})
 }
 
+// writeReading names the file that the scores are written to; see make corpus.
+var writeReading = flag.String("reading", "", "write the scores of the corpus into this file")
+
+// scored are the scores of the folders, by the test's name.
+var scored = map[string]score{}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if *writeReading != "" && code == 0 {
+		if err := updateReading(*writeReading); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+const beginScores, endScores = "<!-- made by make corpus -->\n", "<!-- end -->\n"
+
+// updateReading replaces the table and the exceptions in the document.
+func updateReading(name string) error {
+	doc, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := strings.Cut(string(doc), beginScores)
+	_, after, ok2 := strings.Cut(rest, endScores)
+	if !ok || !ok2 {
+		return fmt.Errorf("%s has no place for the scores", name)
+	}
+	return os.WriteFile(name, []byte(before+beginScores+scoreTable()+endScores+after), 0o644)
+}
+
+// scoreTable is the scores as Markdown.
+func scoreTable() string {
+	var table, reasons strings.Builder
+	table.WriteString("\n| folder | as the suite wants | read in another way, argued below | cases |\n|--|--|--|--|\n")
+	for _, folder := range slices.Sorted(maps.Keys(scored)) {
+		s := scored[folder]
+		fmt.Fprintf(&table, "| %s | %d | %d | %d |\n", strings.ToLower(folder), s.pass, s.total-s.pass, s.total)
+		if len(s.known) > 0 {
+			fmt.Fprintf(&reasons, "\n**%s**\n\n", strings.ToLower(folder))
+		}
+		for _, name := range slices.Sorted(maps.Keys(s.known)) {
+			fmt.Fprintf(&reasons, "* `%s`: %s\n", name, s.known[name])
+		}
+	}
+	return table.String() + reasons.String() + "\n"
+}
+
 // score counts what a folder's cases give and compares the misses with those
 // that are known: a new miss fails, and so does a known one that passes.
 type score struct {
@@ -94,6 +148,7 @@ func (s *score) result(t *testing.T, name, diff string) {
 func (s *score) report(t *testing.T, floor int) {
 	t.Helper()
 	t.Logf("%d of %d pass", s.pass, s.total)
+	scored[strings.TrimPrefix(t.Name(), "TestCorpus")] = *s
 	if s.pass < floor {
 		t.Errorf("%d pass, at least %d did before", s.pass, floor)
 	}

@@ -11,7 +11,7 @@ import (
 
 // maxHTMLText bounds the text made of HTML, in octets: marks of lists and
 // quotes, repeated on each line, make more of it than there was.
-const maxHTMLText = 2 << 20
+const maxHTMLText = 1 << 20
 
 // htmlToText makes readable text of HTML. It works on tokens, not on a tree:
 // the depth of hostile HTML costs nothing then. What the HTML hides is left

@@ -145,10 +145,13 @@ func (a *tnefMember) subject() string {
 	return a.name
 }
 
+// maxUU bounds the files in one text; a reader passes over those before it.
+const maxUU = 100
+
 // uuFile is a uuencoded file in a text.
 type uuFile struct {
-	name string
-	at   int // of its first line
+	name    string
+	at, end int // of its lines
 }
 
 // cutUU takes uuencoded files out of a text.
@@ -160,7 +163,7 @@ func cutUU(text []byte) (rest []byte, files []uuFile) {
 	for at := 0; at < len(text); {
 		line, next := nextLine(text, at)
 		name, ok := uuBegin(line)
-		if !ok || len(files) >= maxTNEFMembers {
+		if !ok || len(files) >= maxUU {
 			rest = append(rest, text[at:next]...)
 			at = next
 			continue
@@ -171,7 +174,11 @@ func cutUU(text []byte) (rest []byte, files []uuFile) {
 			at = next
 			continue
 		}
-		files = append(files, uuFile{name, at})
+		f := uuFile{name, at, end}
+		if end == len(text) {
+			f.end = 1 << 40 // the text may have been cut within the file, which says itself where it ends
+		}
+		files = append(files, f)
 		at = end
 	}
 	return rest, files
@@ -231,7 +238,7 @@ func (p *part) uuParts(src io.ReaderAt, files []uuFile) (parts []*part) {
 	for i, f := range files {
 		q := p.member(i+1, typeOfName(f.name), f.name)
 		q.open = func() io.Reader {
-			return transferReader(sectionOf(p.reader(src), int64(f.at), 1<<40), "uuencode")
+			return transferReader(sectionOf(p.reader(src), int64(f.at), int64(f.end-f.at)), "uuencode")
 		}
 		parts = append(parts, q)
 	}

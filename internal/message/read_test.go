@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -398,9 +399,34 @@ func BenchmarkRead(b *testing.B) {
 		bench(b, []byte(multipart("alternative", "Content-Type: text/plain; charset=utf-8\n\n"+strings.Repeat("The printer is on fire again, grüße.\n", 130),
 			"Content-Type: text/html; charset=utf-8\n\n<html><body>"+strings.Repeat("<div><p style=\"color: red\">The printer <b>is</b> on fire</p></div>\n", 150))))
 	})
+	b.Run("attachment 2 MiB", func(b *testing.B) {
+		bench(b, []byte(multipart("mixed", "\nhello", "Content-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\n"+base64Lines(2<<20))))
+	})
 	b.Run("attachment 200 KiB", func(b *testing.B) {
 		bench(b, []byte(multipart("mixed", "\nhello", "Content-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\n"+base64Lines(150<<10))))
 	})
+}
+
+// TestSpooledMail: what reading a mail of 25 MB allocates in all, and so adds to
+// memory at any time, has nothing to do with its size.
+func TestSpooledMail(t *testing.T) {
+	raw := multipart("mixed", "\nhello", "Content-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\n"+base64Lines(18<<20))
+	file, err := os.Create(filepath.Join(t.TempDir(), "mail"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString(raw); err != nil {
+		t.Fatal(err)
+	}
+	c := io.NewSectionReader(file, 0, int64(len(raw)))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m := Read(c, ReadHeader(c, Limits{}), Limits{})
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 8_000_000 || len(m.Attachments) != 1 || m.Attachments[0].Size != 18<<20 {
+		t.Errorf("%d octets allocated for a mail of %d, %v", n, len(raw), m.Attachments)
+	}
 }
 
 func base64Lines(n int) string {
