@@ -67,4 +67,4 @@ corpus:
 
 # The same mails read by enmime; a module of its own, so that mxdesk does not depend on it.
 compare-readers:
-	cd internal/message/compare && go test -run '^$$' -bench . -benchmem .
+	cd internal/message/testdata/compare && go test -run '^$$' -bench . -benchmem .

@@ -91,7 +91,7 @@ type Message struct {
 	Signature string
 	HTML      string // sanitised, or empty; see Limits.SkipHTML
 	// RemoteLoads counts what the HTML would fetch from elsewhere when it is
-	// shown. HTML has none of it any more.
+	// shown. HTML has none of it any more. Not counted with SkipHTML.
 	RemoteLoads int
 	Attachments []Attachment
 	Class       Class

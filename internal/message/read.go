@@ -34,8 +34,8 @@ func Read(c Content, h *Header, lim Limits) *Message {
 	}
 	if !lim.SkipHTML {
 		m.HTML = b.html()
+		m.RemoteLoads = b.remoteLoads()
 	}
-	m.RemoteLoads = b.remoteLoads()
 	markNoise(m.Attachments, b)
 	m.Unreadable = len(h.Fields) == 0 || m.Text == "" && !b.hasRich() && len(m.Attachments) == 0 && r.broken
 	m.split()
