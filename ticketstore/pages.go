@@ -100,7 +100,7 @@ func (im *image) readMetas(size int) {
 
 // walk looks at every page of the tree under the newest meta page.
 func (im *image) walk(w *walker) {
-	w.image, w.seen = im, map[uint64]bool{}
+	w.image, w.seen = im, make([]bool, im.pages)
 	w.guarded(func() { w.tree(im.root, nil, keyRange{}, 0) })
 }
 
@@ -113,7 +113,7 @@ type walker struct {
 	leaf func(path [][]byte, key, value []byte)
 	// bucket is told of each bucket and its sequence; may be nil.
 	bucket func(path [][]byte, sequence uint64)
-	seen   map[uint64]bool
+	seen   []bool // by page
 }
 
 // keyRange is where the keys of a page must lie; nil: no bound.
@@ -169,8 +169,8 @@ func (w *walker) content(id uint64, p []byte, path [][]byte, keys keyRange, dept
 		w.badf(id, "its head is damaged")
 		return
 	}
+	inner := flags == pageIsBranch || w.leaf != nil
 	var before []byte
-	list := make([]element, 0, n)
 	for i := range n {
 		e, ok := readElement(p, i, flags)
 		switch {
@@ -183,14 +183,26 @@ func (w *walker) content(id uint64, p []byte, path [][]byte, keys keyRange, dept
 			w.badf(id, "the key of element %d is out of order", i)
 		}
 		before = e.key
-		list = append(list, e)
+		inner = inner || e.bucket
 	}
-	for i, e := range list {
+	if inner {
+		w.inner(id, p, path, keys, depth)
+	}
+}
+
+// inner goes on with what the elements of a page lead to.
+func (w *walker) inner(id uint64, p []byte, path [][]byte, keys keyRange, depth int) {
+	flags, n := order.Uint16(p[8:]), int(order.Uint16(p[10:]))
+	for i := range n {
+		e, ok := readElement(p, i, flags)
 		switch {
+		case !ok:
 		case flags == pageIsBranch:
 			to := keys.to
-			if i+1 < len(list) {
-				to = list[i+1].key
+			if i+1 < n {
+				if next, ok := readElement(p, i+1, flags); ok {
+					to = next.key
+				}
 			}
 			w.tree(e.page, path, keyRange{e.key, to}, depth+1)
 		case e.bucket:
