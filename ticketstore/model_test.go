@@ -30,7 +30,7 @@ func TestModel(t *testing.T) {
 	long := false
 	flag.Visit(func(f *flag.Flag) { long = long || f.Name == "rapid.checks" })
 	if !long {
-		if err := flag.Set("rapid.checks", "50"); err != nil {
+		if err := flag.Set("rapid.checks", "30"); err != nil {
 			t.Fatal(err)
 		}
 	}
