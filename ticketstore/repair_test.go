@@ -58,9 +58,8 @@ func TestRepairOfBitRot(t *testing.T) {
 		t.Fatal(err)
 	}
 	cutGrowth(t, dir)
-	rnd := rand.New(rand.NewPCG(2, 0))
 	n, changed := rounds(t, "MXDESK_ROT_ROUNDS", 40)/2, map[string]int{}
-	for range n {
+	for round := range n {
 		for _, from := range []string{backup, ""} {
 			name := "with a backup"
 			if from == "" {
@@ -68,7 +67,7 @@ func TestRepairOfBitRot(t *testing.T) {
 			}
 			bad := memory(t)
 			copyTree(t, dir, bad)
-			what := damage(t, bad, rnd)
+			what := damage(t, bad, rand.New(rand.NewPCG(2, uint64(round))))
 			db, r := repaired(t, bad, from)
 			got, _ := storetest.Dump(t, db)
 			diff := differing(got, good)
