@@ -114,19 +114,35 @@ func hidden(r rune) bool {
 // manyLines makes the line ends of s LF and removes control characters. short
 // says that s was over limit octets and was cut.
 func manyLines(s string, limit int) (_ string, short bool) {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n").Replace(s)
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
-			return -1
-		}
-		return r
-	}, s)
+	if !isClear(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+		s = lineEnds.Replace(s)
+		s = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) && r != '\n' && r != '\t' {
+				return -1
+			}
+			return r
+		}, s)
+	}
 	s = strings.Trim(s, "\n")
 	if len(s) <= limit {
 		return s, false
 	}
 	return cutAt(s, limit-len("\n[…]")) + "\n[…]", true
+}
+
+// lineEnds makes every line end LF.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n")
+
+// isClear reports whether s is ASCII without control characters but LF and tab,
+// as most texts are, so that nothing needs to be done to it.
+func isClear(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c >= 0x7f || c < ' ' && c != '\n' && c != '\t' {
+			return false
+		}
+	}
+	return true
 }
 
 // shorten cuts s to limit octets, with an ellipsis.
@@ -148,6 +164,9 @@ func cutAt(s string, n int) string {
 // withoutTags removes every tag of the ticket's pair from a subject, other
 // tickets' too: an answer to this mail must point to one ticket only.
 func withoutTags(s string, t Ticket) string {
+	if !strings.ContainsAny(s, "0123456789") {
+		return s // every tag has a number
+	}
 	start, end, ok := strings.Cut(t.Tag, t.ID)
 	if !ok || t.ID == "" || start == "" || end == "" {
 		return strings.ReplaceAll(s, t.Tag, "")
