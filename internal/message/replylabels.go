@@ -64,12 +64,26 @@ func labelOf(line string) (l label, value string) {
 	if name, rest, ok := strings.Cut(t, "|"); ok && strings.HasPrefix(strings.TrimLeft(line, " >"), "|") {
 		return labelNames[labelName(name)], strings.Trim(rest, " *\t|") // a table
 	}
-	i := strings.IndexAny(t, ":：")
-	if i <= 0 || i > 60 {
+	i := colon(t)
+	if i <= 0 {
 		return 0, ""
 	}
 	_, size := utf8.DecodeRuneInString(t[i:])
 	return labelNames[labelName(t[:i])], strings.Trim(t[i+size:], " *\t\u00a0\u200e\u200f\u202c")
+}
+
+// colon is where the first colon of a line stands, a full-width one too, or -1
+// when there is none in the first 60 octets.
+func colon(t string) int {
+	t = t[:min(len(t), 60+len("："))]
+	i := strings.IndexByte(t, ':')
+	if wide := strings.Index(t, "："); wide >= 0 && (i < 0 || wide < i) {
+		i = wide
+	}
+	if i > 60 {
+		return -1
+	}
+	return i
 }
 
 // labelName is a label's name as the table has it.
