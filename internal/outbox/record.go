@@ -18,13 +18,14 @@ const (
 )
 
 // record writes the result of an attempt, and an action on the ticket when the
-// mail has bounced. It outlives the context of Run.
-func (l *loop) record(it ticketstore.OutboxItem, o outcome) {
+// mail has bounced. It outlives the context of Run. It returns the item that was
+// claimed in the same change, if any.
+func (l *loop) record(it ticketstore.OutboxItem, o outcome) (next *ticketstore.OutboxItem) {
 	var err error
 	for range recordTries {
-		if err = l.tryRecord(&it, o); err == nil {
+		if next, err = l.tryRecord(&it, o); err == nil {
 			l.log(it, o)
-			return
+			return next
 		}
 		if errors.Is(err, ticketstore.ErrNotFound) || errors.Is(err, ticketstore.ErrClosed) || errors.Is(err, ticketstore.ErrFailed) {
 			break
@@ -35,6 +36,7 @@ func (l *loop) record(it ticketstore.OutboxItem, o outcome) {
 	}
 	l.cfg.Log.Error().Err(err).Str("event", EventUnrecorded).Uint64("item", uint64(it.ID)).Uint64("ticket", uint64(it.Ticket)).
 		Bool("delivered", o.delivered).Str("host", o.host).Str("reply", o.reply).Msg("delivery not recorded")
+	return nil
 }
 
 // rest waits; it reports whether the work was cut off meanwhile.
@@ -49,11 +51,14 @@ func (l *loop) rest(d time.Duration) bool {
 	}
 }
 
-// tryRecord makes the change and leaves the item as it was stored in it.
-func (l *loop) tryRecord(it *ticketstore.OutboxItem, o outcome) error {
+// tryRecord makes the change and leaves the item as it was stored in it. The
+// same change claims the next item that is due: with a commit for each of the
+// two, a full outbox would flush the disk twice for each mail.
+func (l *loop) tryRecord(it *ticketstore.OutboxItem, o outcome) (next *ticketstore.OutboxItem, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.work), storeLimit)
 	defer cancel()
-	return l.store.Update(ctx, func(v ticketstore.View) (ticketstore.Change, error) {
+	err = l.store.Update(ctx, func(v ticketstore.View) (ticketstore.Change, error) {
+		next = nil // the store may ask again
 		stored, err := v.Item(it.ID)
 		if err != nil {
 			return ticketstore.Change{}, err
@@ -64,8 +69,32 @@ func (l *loop) tryRecord(it *ticketstore.OutboxItem, o outcome) error {
 		if it.State == ticketstore.ItemBounced && stored.State != ticketstore.ItemBounced {
 			err = tell(v, &change, *it, o)
 		}
+		if next = l.following(v, now); next != nil {
+			change.Items = append(change.Items, *next)
+		}
 		return change, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	if next != nil {
+		l.begin(next.ID)
+	}
+	return next, nil
+}
+
+// following claims the next item that is due, unless Run is to end. That there
+// is trouble with it must not keep a result from being written down.
+func (l *loop) following(v ticketstore.View, now time.Time) *ticketstore.OutboxItem {
+	if l.ctx.Err() != nil {
+		return nil
+	}
+	items, err := l.due(v, now, 1)
+	if err != nil || len(items) == 0 {
+		return nil
+	}
+	next := l.sending(items[0], now)
+	return &next
 }
 
 // after is the item behind an attempt. What a person decided while it was under

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"mxdesk/internal/remote"
@@ -31,7 +33,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	l := &loop{
 		Runner: r, ctx: ctx, work: work,
 		underWay: make(map[ticketstore.ItemID]bool),
-		done:     make(chan ticketstore.ItemID, r.cfg.Concurrency),
+		done:     make(chan struct{}, r.cfg.Concurrency),
 	}
 	for ctx.Err() == nil {
 		l.pause(l.round())
@@ -40,20 +42,24 @@ func (r *Runner) Run(ctx context.Context) error {
 	return nil
 }
 
-// loop is one Run. Its fields belong to Run's goroutine; a delivery's goroutine
-// only sends on done, which has room for all of them.
+// loop is one Run. A worker is a goroutine that delivers one mail after the
+// other; it only sends on done, which has room for all of them, and uses
+// underWay.
 type loop struct {
 	*Runner
-	ctx      context.Context // ends: start nothing new
-	work     context.Context // ends: cut off what is under way
+	ctx     context.Context // ends: start nothing new
+	work    context.Context // ends: cut off what is under way
+	workers int             // of Run's goroutine
+	done    chan struct{}   // a worker has ended
+
+	mu       sync.Mutex
 	underWay map[ticketstore.ItemID]bool
-	done     chan ticketstore.ItemID
 }
 
-// round starts what is due and free slots allow. It returns how long there is
-// nothing to do unless something happens.
+// round starts a worker for each item that is due, as far as slots are free. It
+// returns how long there is nothing to do unless something happens.
 func (l *loop) round() time.Duration {
-	free := l.cfg.Concurrency - len(l.underWay)
+	free := l.cfg.Concurrency - l.workers
 	if free == 0 {
 		return longPause
 	}
@@ -69,11 +75,35 @@ func (l *loop) round() time.Duration {
 		}
 		return storePause
 	}
+	l.workers += len(claimed)
 	for _, it := range claimed {
-		l.underWay[it.ID] = true
+		l.begin(it.ID)
 		go l.deliver(it)
 	}
 	return wait
+}
+
+// begin and end mark an item as under way in this process.
+func (l *loop) begin(id ticketstore.ItemID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.underWay[id] = true
+}
+
+func (l *loop) end(id ticketstore.ItemID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.underWay, id)
+}
+
+// due lists up to most items that are due and not under way: one that is may
+// have been queued again by a person.
+func (l *loop) due(v ticketstore.View, now time.Time, most int) ([]ticketstore.OutboxItem, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	items, err := v.DueItems(now, most+len(l.underWay))
+	items = slices.DeleteFunc(items, func(it ticketstore.OutboxItem) bool { return l.underWay[it.ID] })
+	return items[:min(most, len(items))], err
 }
 
 // look finds due items that are not under way and the time until the next.
@@ -82,11 +112,9 @@ func (l *loop) look(free int) (due []ticketstore.ItemID, wait time.Duration, err
 	defer cancel()
 	err = l.store.View(ctx, func(v ticketstore.View) error {
 		now := time.Now()
-		items, err := v.DueItems(now, free+len(l.underWay))
+		items, err := l.due(v, now, free)
 		for _, it := range items {
-			if !l.underWay[it.ID] && len(due) < free {
-				due = append(due, it.ID)
-			}
+			due = append(due, it.ID)
 		}
 		wait = longPause
 		if next, ok := v.NextDue(); ok {
@@ -115,9 +143,7 @@ func (l *loop) claim(due []ticketstore.ItemID) ([]ticketstore.OutboxItem, error)
 			if !it.State.Due() || it.Next.After(now) {
 				continue
 			}
-			it.State = ticketstore.ItemSending
-			it.Next = now.Add(max(backoff(len(it.Attempts)+1), l.cfg.Timeout+leaseSlack))
-			claimed = append(claimed, it)
+			claimed = append(claimed, l.sending(it, now))
 		}
 		return ticketstore.Change{At: now, Items: claimed}, nil
 	})
@@ -127,6 +153,13 @@ func (l *loop) claim(due []ticketstore.ItemID) ([]ticketstore.OutboxItem, error)
 	return claimed, nil
 }
 
+// sending is an item at the beginning of an attempt.
+func (l *loop) sending(it ticketstore.OutboxItem, now time.Time) ticketstore.OutboxItem {
+	it.State = ticketstore.ItemSending
+	it.Next = now.Add(max(backoff(len(it.Attempts)+1), l.cfg.Timeout+leaseSlack))
+	return it
+}
+
 // pause waits for time to pass, a wake-up, a free slot or the end.
 func (l *loop) pause(wait time.Duration) {
 	timer := time.NewTimer(wait)
@@ -134,8 +167,8 @@ func (l *loop) pause(wait time.Duration) {
 	select {
 	case <-timer.C:
 	case <-l.store.Wake():
-	case id := <-l.done:
-		delete(l.underWay, id)
+	case <-l.done:
+		l.workers--
 	case <-l.ctx.Done():
 	}
 }
@@ -144,17 +177,22 @@ func (l *loop) pause(wait time.Duration) {
 func (l *loop) drain(cut context.CancelCauseFunc) {
 	timer := time.AfterFunc(l.cfg.Grace, func() { cut(errStopping) })
 	defer timer.Stop()
-	for len(l.underWay) > 0 {
-		delete(l.underWay, <-l.done)
+	for ; l.workers > 0; l.workers-- {
+		<-l.done
 	}
 }
 
-// deliver makes one attempt and writes its result down.
+// deliver makes one attempt at a mail and writes its result down, then at the
+// next one, as long as there is one.
 func (l *loop) deliver(it ticketstore.OutboxItem) {
-	defer func() { l.done <- it.ID }()
-	at := time.Now()
-	r, err := l.attempt(it)
-	l.record(it, outcomeOf(at, r, err))
+	defer func() { l.done <- struct{}{} }()
+	for next := &it; next != nil; {
+		it := *next
+		at := time.Now()
+		r, err := l.attempt(it)
+		next = l.record(it, outcomeOf(at, r, err))
+		l.end(it.ID)
+	}
 }
 
 // attempt hands the item to the route. A panic in there costs one attempt, not

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,6 +93,34 @@ func TestConcurrency(t *testing.T) {
 			if it := item(t, s, id); it.State != ticketstore.ItemDelivered || len(it.Attempts) != 1 {
 				t.Errorf("%+v", it)
 			}
+		}
+	})
+}
+
+// updates counts the changes of a store.
+type updates struct {
+	Store
+	n atomic.Int64
+}
+
+func (u *updates) Update(ctx context.Context, fn func(ticketstore.View) (ticketstore.Change, error)) error {
+	u.n.Add(1)
+	return u.Store.Update(ctx, fn)
+}
+
+// A full outbox needs one change for each mail: it writes down what became of
+// one and claims the next. Each flushes the disk.
+func TestOneChangeForEachMail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.New(t)
+		queue(t, s, 20)
+		u := &updates{Store: s}
+		r := &route{answer: always(taken, nil)}
+		stop := start(t, u, r, Config{Concurrency: 1})
+		time.Sleep(time.Minute)
+		stop()
+		if r.count() != 20 || u.n.Load() != 21 {
+			t.Errorf("%d deliveries, %d changes", r.count(), u.n.Load())
 		}
 	})
 }
