@@ -90,6 +90,9 @@ func (s *spool) ReadAt(p []byte, off int64) (int, error) {
 	return bytes.NewReader(s.mem).ReadAt(p, off)
 }
 
+// InMemory returns content that is complete, nil when it is in a file.
+func (s *spool) InMemory() []byte { return s.mem }
+
 // Size is the number of octets.
 func (s *spool) Size() int64 { return s.size }
 

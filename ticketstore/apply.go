@@ -358,6 +358,7 @@ func (a *applier) putItems(c *Change) error {
 		err = errors.Join(
 			a.put(bItems, key64(uint64(it.ID)), it), a.grow(bItems, uint64(it.ID)),
 			a.putRaw(bItemsOf, key64x2(uint64(it.Ticket), uint64(it.ID)), nil))
+		a.view.items[it.ID] = it
 		if it.State.Due() {
 			a.due = true
 			err = errors.Join(err, a.putRaw(bDue, dueKey(it.Next, it.ID), nil))

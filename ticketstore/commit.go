@@ -127,7 +127,7 @@ func anyApplied(group []*request) bool {
 // applyGroup runs first and the changes that wait. An error is the group's:
 // nothing of it may be committed.
 func (db *DB) applyGroup(tx *bolt.Tx, first *request) (group []*request, due bool, err error) {
-	a := applier{tx: tx, segments: db.segments, view: &view{tx: tx, segments: db.segments}, sums: newSums(tx), room: db.room()}
+	a := applier{tx: tx, segments: db.segments, view: &view{tx: tx, segments: db.segments, items: map[ItemID]OutboxItem{}}, sums: newSums(tx), room: db.room()}
 	for _, name := range inSequence {
 		tx.Bucket(name).FillPercent = sequenceFill
 	}

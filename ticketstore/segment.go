@@ -133,10 +133,7 @@ func readHead(r io.ReaderAt, off, size int64) (head, []byte, error) {
 
 func bodyCRC(c Content) (uint32, error) {
 	h := crc32.New(castagnoli)
-	n, err := io.Copy(h, io.NewSectionReader(c, 0, c.Size()))
-	if err == nil && n != c.Size() {
-		err = io.ErrUnexpectedEOF
-	}
+	err := WriteContent(h, c, 0, c.Size())
 	return h.Sum32(), err
 }
 
@@ -361,11 +358,7 @@ func (s *segments) append(r Record, crc uint32) (place, error) {
 	if _, err := s.w.Write(encodeHead(h, meta)); err != nil {
 		return place{}, err
 	}
-	n, err := io.Copy(s.w, io.NewSectionReader(r.Content, 0, p.body))
-	if err == nil && n != p.body {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
+	if err := WriteContent(s.w, r.Content, 0, p.body); err != nil {
 		return place{}, err
 	}
 	s.end = p.end()

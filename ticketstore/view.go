@@ -18,6 +18,9 @@ import (
 type view struct {
 	tx       *bolt.Tx
 	segments *segments
+	// items are those that a transaction that writes has read or put. Each is
+	// asked for twice or more: by who changes it, and to take it off the lists.
+	items map[ItemID]OutboxItem
 }
 
 func (v *view) table(name []byte) table { return tableOf(v.tx, name) }
@@ -156,7 +159,13 @@ func (v *view) Agents() iter.Seq2[Contact, error] {
 }
 
 func (v *view) Item(id ItemID) (OutboxItem, error) {
+	if it, ok := v.items[id]; ok {
+		return it, nil
+	}
 	it, err := decode[OutboxItem](v.get(bItems, uint64(id)))
+	if err == nil && v.items != nil {
+		v.items[id] = it
+	}
 	return it, named(err, "outgoing item %d", id)
 }
 

@@ -121,8 +121,8 @@ func hashes(in *Inbound) (sum [32]byte, key ticketstore.MailKey, err error) {
 		}
 	}
 	end := min(in.Message.End, in.Content.Size())
-	if _, err = io.Copy(whole, io.NewSectionReader(in.Content, 0, end)); err == nil {
-		_, err = io.Copy(io.MultiWriter(whole, ident), io.NewSectionReader(in.Content, end, in.Content.Size()-end))
+	if err = ticketstore.WriteContent(whole, in.Content, 0, end); err == nil {
+		err = ticketstore.WriteContent(io.MultiWriter(whole, ident), in.Content, end, in.Content.Size())
 	}
 	whole.Sum(sum[:0])
 	ident.Sum(key[:0])
