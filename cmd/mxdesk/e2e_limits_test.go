@@ -26,7 +26,7 @@ func under(t *testing.T, d *installation, limits ...string) {
 // A limit on the size of files is one more way to run out of room: mail is put
 // off or the server ends with 75, and nothing is lost.
 func TestFileSizeLimit(t *testing.T) {
-	d := install(t, loadConfig)
+	d := harness(t)
 	under(t, d, "--fsize=10485760")
 	server := d.start()
 	taken := map[[32]byte]bool{}
@@ -60,7 +60,7 @@ func TestNoInodes(t *testing.T) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%d,nr_inodes=60", fullDisk)); err != nil {
 		missing(t, "inodes cannot be limited here: "+err.Error())
 	}
-	d := install(t, loadConfig)
+	d := harness(t)
 	d.data = filepath.Join(dir, "data")
 	server := d.start()
 	var used []string
@@ -96,7 +96,7 @@ func TestNoInodes(t *testing.T) {
 // With 64 descriptors and as many senders some have to wait; what is answered
 // is there once, and so is the rest when it comes again.
 func TestFewDescriptors(t *testing.T) {
-	d := install(t, loadConfig)
+	d := harness(t)
 	under(t, d, "--nofile=64")
 	l := &load{t: t, desk: d}
 	server := d.start()
@@ -114,7 +114,7 @@ func TestFewDescriptors(t *testing.T) {
 
 // A server that stands still under load for a while goes on as if nothing had been.
 func TestStandstill(t *testing.T) {
-	d := install(t, loadConfig)
+	d := harness(t)
 	l := &load{t: t, desk: d}
 	server := d.start()
 	pause := time.Duration(envNumber(t, "MXDESK_STANDSTILL", 1)) * time.Second
@@ -161,7 +161,7 @@ func soakMail(n int) []byte {
 // than raw mails and texts.
 func TestSoak(t *testing.T) {
 	n := envNumber(t, "MXDESK_SOAK", 800)
-	d := install(t, loadConfig)
+	d := harness(t)
 	server := d.start()
 	descriptors := server.descriptors(t)
 	var payload int64
@@ -191,7 +191,8 @@ func TestSoak(t *testing.T) {
 	grown := float64(anon[parts-1]-anon[parts/5]) * 10_000 / (float64(n) * 0.7)
 	t.Logf("%d mails, %d octets of raw mail, %d with what was sent, %d of text; files %d (database %d, segments %d), %.2f times that; anonymous memory in KiB after each tenth %v, %.0f KiB per 10,000 mails; %d descriptors",
 		n, payload, stored, texts, files, database, segments, ratio, anon, grown, descriptors)
-	if n >= 20_000 && (ratio > 1.4 || grown > 1024) {
+	// Garbage makes memory go up and down by some MiB: only long runs show growth.
+	if n >= 20_000 && ratio > 1.4 || n >= 100_000 && grown > 1024 {
 		t.Error("files or memory grow too much")
 	}
 }

@@ -24,11 +24,11 @@ const (
 // ends in a compaction. After each cut holds what holds after a kill; see
 // TestKillLoop. What was answered before the cut is there.
 func TestPowerCut(t *testing.T) {
-	cuts := envNumber(t, "MXDESK_POWER_CUTS", 4)
+	cuts := envNumber(t, "MXDESK_POWER_CUTS", 3)
 	mails, cached, kept := 0, 0, 0
 	for done := 0; done < cuts; done += cutsEach {
 		disk := newPowerDisk(t)
-		d := install(t, loadConfig)
+		d := harness(t)
 		d.data = filepath.Join(disk.folder, "data")
 		l := &load{t: t, desk: d}
 		disk.on(uint64(done))
@@ -92,7 +92,7 @@ func (l *load) endByPower(disk *powerDisk, server *process, round int) {
 func TestPowerCutInFirstStart(t *testing.T) {
 	for n := range 2 {
 		disk := newPowerDisk(t)
-		d := install(t, loadConfig)
+		d := harness(t)
 		d.data = filepath.Join(disk.folder, "data")
 		disk.on(uint64(n))
 		p, ready := d.launch()

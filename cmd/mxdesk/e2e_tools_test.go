@@ -27,12 +27,19 @@ const pollPause = 10 * time.Millisecond
 // folder that ends with the test: the compiler's cache makes that a link.
 func program(t *testing.T) string {
 	t.Helper()
+	return build(t, raced())
+}
+
+// build builds mxdesk, with the race detector or without. What is killed, cut
+// and started again many times is built without: it looks for other things.
+func build(t *testing.T, race bool) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "mxdesk")
 	args := []string{"build", "-o", path}
 	if os.Getenv("MXDESK_FAULT") != "" {
 		args = append(args, "-tags", "faulty")
 	}
-	if raced() {
+	if race {
 		args = append(args, "-race")
 	}
 	if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
