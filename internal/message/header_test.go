@@ -213,3 +213,27 @@ func TestParseDate(t *testing.T) {
 		}
 	}
 }
+
+// TestBrokenWords: encoded words as programs cut and mend them.
+func TestBrokenWords(t *testing.T) {
+	for in, want := range map[string]string{
+		"=?utf-8?Q?Gr=C3=BC=C3=9Fe_aus?":               "Grüße aus",
+		"=?utf-8?Q?Gr=C3=BC=C3=9Fe":                    "Grüße",
+		"=?utf-8?B?R3LDvMOfZQ":                         "Grüße",
+		"=?utf-8?Q?Was_ist_das?=3F?=":                  "Was ist das??",
+		"=?utf-8?Q?a?= =?utf-8?Q?b?=":                  "ab",
+		"=?utf-8?Q?a b c=C3=A4?= d":                    "a b cä d",
+		"=?UTF-8?B?R3LD?= =?UTF-8?B?vMOfZQ==?=":        "Grüße",
+		"=?utf-8?Q?a=C3?==?utf-8?Q?=A4?=":              "aä",
+		"\"=?utf-8?Q?=C3=A4?=\"":                       "\"ä\"",
+		"=?nobody?Q?=E4?=":                             "ä",
+		"what =?is this":                               "what =?is this",
+		"=?utf-8?B?not base64":                         "=?utf-8?B?not base64",
+		"=?us-ascii?Q?=C3=A4?=":                        "ä",
+		"=?iso-2022-jp?B?GyRCJDMkcyRLJEEkTxsoQg==?= x": "こんにちは x",
+	} {
+		if got := oneLine(decodeWords(in)); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}

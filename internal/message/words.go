@@ -60,12 +60,53 @@ func cutWord(s string) (word, int) {
 		return word{}, 0
 	}
 	text := rest[i+3:]
-	end := strings.Index(text, "?=")
+	end, mark := wordEnd(text, enc), 2
 	if end < 0 {
-		return word{}, -1
+		if end, mark = openWord(text, enc); end < 0 {
+			return word{}, -1
+		}
 	}
 	charset, _, _ := strings.Cut(rest[:i], "*") // a language tag, RFC 2231 §5
-	return word{charset, enc, text[:end]}, 2 + i + 3 + end + 2
+	return word{charset, enc, text[:end]}, 2 + i + 3 + end + mark
+}
+
+// wordEnd finds the "?=" that ends a word. In the Q encoding it may also be a
+// question mark before an encoded octet, which ought to be encoded itself.
+func wordEnd(text string, enc byte) int {
+	end := strings.Index(text, "?=")
+	for enc == 'q' && end >= 0 && end+4 <= len(text) && unhex(text[end+2]) >= 0 && unhex(text[end+3]) >= 0 {
+		rest := text[end+2:]
+		if i := strings.IndexAny(rest, " \t\r\n"); i >= 0 {
+			rest = rest[:i]
+		}
+		next := strings.Index(rest, "?=")
+		if next < 0 || strings.Contains(rest[:next], "=?") {
+			break
+		}
+		end += 2 + next
+	}
+	return end
+}
+
+// openWord finds the end of a word that lost its "?=": the next blank, if what
+// stands before it can be nothing else. mark is the length of what is left of
+// the end.
+func openWord(text string, enc byte) (end, mark int) {
+	if end = strings.IndexAny(text, " \t\r\n"); end < 0 {
+		end = len(text)
+	}
+	body := strings.TrimRight(text[:end], "?")
+	encoded := enc == 'q' && strings.Contains(body, "=")
+	if enc == 'b' {
+		encoded = len(body) >= 4
+		for i := range len(body) {
+			encoded = encoded && (base64Table[body[i]] < 64 || body[i] == '=')
+		}
+	}
+	if !encoded {
+		return -1, 0
+	}
+	return len(body), end - len(body)
 }
 
 // wordDecoder joins what belongs together before it is decoded.
