@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"internal/address": {},
 	"internal/tag":     {},
 	"internal/issuer":  {},
+	"internal/growth":  {"internal/address", "ticketstore"},
 	"internal/systemd": {},
 	"templates":        {},
 	"ticketstore":      {"internal/address"},
