@@ -278,6 +278,8 @@ func TestBounced(t *testing.T) {
 func TestBounceFollowsMerges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := storetest.New(t)
+		queue(t, s, 1)
+		queue(t, s, 0)
 		stop := start(t, s, &route{answer: func(ctx context.Context, _ int) (remote.Result, error) {
 			err := s.Update(ctx, func(v ticketstore.View) (ticketstore.Change, error) {
 				tk, err := v.Ticket(1)
@@ -286,8 +288,6 @@ func TestBounceFollowsMerges(t *testing.T) {
 			})
 			return remote.Result{}, errors.Join(err, noSuch)
 		}}, Config{})
-		queue(t, s, 1)
-		queue(t, s, 0)
 		time.Sleep(time.Minute)
 		stop()
 		if _, actions := history(t, s, 1); len(actions) != 1 {

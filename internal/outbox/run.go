@@ -16,11 +16,12 @@ var errStopping = errors.New("cut off: the desk is stopping")
 
 // Timing of the loop.
 const (
-	storePause = 5 * time.Second  // before a store that failed is asked again
-	shortPause = time.Second      // between looks at an item that is due and under way
-	longPause  = time.Hour        // with nothing due; Wake ends it
-	storeLimit = 30 * time.Second // for one call of the store
-	leaseSlack = time.Minute      // between the end of an attempt and its item's next time
+	storePause = 5 * time.Second        // before a store that failed is asked again
+	shortPause = time.Second            // between looks at an item that is due and under way
+	longPause  = time.Hour              // with nothing due; Wake ends it
+	claimPause = 100 * time.Millisecond // between two claims, so that mails queued meanwhile share one
+	storeLimit = 30 * time.Second       // for one call of the store
+	leaseSlack = time.Minute            // between the end of an attempt and its item's next time
 )
 
 // Run delivers until ctx ends. It then starts nothing new, waits up to
@@ -50,6 +51,7 @@ type loop struct {
 	ctx     context.Context // ends: start nothing new
 	work    context.Context // ends: cut off what is under way
 	workers int             // of Run's goroutine
+	claimed time.Time       // when it last claimed something
 	done    chan struct{}   // a worker has ended
 
 	mu       sync.Mutex
@@ -63,6 +65,9 @@ func (l *loop) round() time.Duration {
 	if free == 0 {
 		return longPause
 	}
+	if early := claimPause - time.Since(l.claimed); early > 0 {
+		return early
+	}
 	due, wait, err := l.look(free)
 	var claimed []ticketstore.OutboxItem
 	if err == nil && len(due) > 0 {
@@ -74,6 +79,9 @@ func (l *loop) round() time.Duration {
 			l.cfg.Log.Error().Err(err).Str("event", EventStore).Msg("the store cannot be asked")
 		}
 		return storePause
+	}
+	if len(claimed) > 0 {
+		l.claimed = time.Now()
 	}
 	l.workers += len(claimed)
 	for _, it := range claimed {

@@ -125,6 +125,31 @@ func TestOneChangeForEachMail(t *testing.T) {
 	})
 }
 
+// Mails that are queued one behind the other do not take a claim each; the first
+// one does not wait for others.
+func TestClaimsAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.New(t)
+		u := &updates{Store: s}
+		r := &route{answer: always(taken, nil)}
+		stop := start(t, u, r, Config{Concurrency: 10})
+		time.Sleep(time.Minute)
+		begin := time.Now()
+		for range 9 {
+			queue(t, s, 1)
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(time.Minute)
+		stop()
+		if r.count() != 9 || r.at[0].Sub(begin) != 0 || r.at[8].Sub(begin) != 100*time.Millisecond {
+			t.Errorf("%d deliveries at %v, begun at %v", r.count(), r.at, begin)
+		}
+		if n := u.n.Load(); n != 2+9 {
+			t.Errorf("%d changes", n)
+		}
+	})
+}
+
 func TestStop(t *testing.T) {
 	t.Run("waits for what is under way", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
