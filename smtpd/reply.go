@@ -35,7 +35,9 @@ func accepted(r desk.Receipt) *smtp.SMTPError {
 // 5321 §4.2.3); anything else is our own trouble: 451, the sender keeps the
 // mail, and the cause stays in the log.
 // The result is always a bare *smtp.SMTPError, because go-smtp recognises
-// nothing else and makes a permanent refusal of what it does not know.
+// nothing else and makes a permanent refusal of what it does not know. What is
+// not told as it stands ends with the transaction's id, by which the operator
+// finds it in the log.
 func toReply(err error, tx string) *smtp.SMTPError {
 	if own, ok := errors.AsType[*smtp.SMTPError](err); ok {
 		return own
@@ -55,7 +57,7 @@ func toReply(err error, tx string) *smtp.SMTPError {
 	if text == "" {
 		text = "refused"
 	}
-	return &smtp.SMTPError{Code: r.Code, EnhancedCode: e, Message: text}
+	return &smtp.SMTPError{Code: r.Code, EnhancedCode: e, Message: text + " (" + tx + ")"}
 }
 
 // isTrouble reports whether err is ours and not the sender's.
