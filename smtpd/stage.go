@@ -347,6 +347,8 @@ func (st *stage) inOurWords(reply []byte) []byte {
 		return []byte("250 2.1.0 sender accepted\r\n")
 	case bytes.HasPrefix(reply, []byte("250 2.0.0 I'll make sure ")):
 		return []byte("250 2.1.5 recipient accepted\r\n")
+	case bytes.HasPrefix(reply, []byte("250 2.0.0 I have successfully ")):
+		return []byte("250 2.0.0 ok\r\n")
 	}
 	return reply
 }
