@@ -12,7 +12,8 @@ build:
 
 test: tools
 	go vet ./...
-	go test -race -shuffle=on -timeout 12m ./...
+	go test -race -shuffle=on -timeout 20m ./...
+	go test -run 'Hostile|Spooled|Crowd|LargeMails' ./internal/message ./cmd/mxdesk # memory is judged without the race detector
 
 # Installs what is missing when it can, and says what is missing when it cannot.
 tools:

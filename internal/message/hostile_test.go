@@ -3,6 +3,8 @@ package message
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -66,6 +68,9 @@ func rtfBomb(size int) string {
 // TestHostileMails holds the whole of what is allocated, counted by the
 // runtime, to 64 MB a mail; what it costs in time BenchmarkHostileMails shows.
 func TestHostileMails(t *testing.T) {
+	if raced() {
+		t.Skip("the race detector allocates, and takes a minute; make test runs this without it as well")
+	}
 	const most = 64_000_000
 	readAll([]byte(hostileHead + "Content-Type: text/html\r\n\r\n<b>x")) // builds what is built once
 	for name, raw := range hostileMails() {
@@ -83,6 +88,12 @@ func TestHostileMails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// raced reports whether this test was built with the race detector.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 func BenchmarkHostileMails(b *testing.B) {
