@@ -212,8 +212,9 @@ func (a *applier) putTickets(c *Change) error {
 			}
 		}
 	}
-	for _, act := range c.Actions {
-		if err := a.put(bActions, actionKey(act.Ticket, act.Seq), act); err != nil {
+	for i := range c.Actions {
+		act := &c.Actions[i]
+		if err := a.put(bActions, actionKey(act.Ticket, act.Seq), stored(act)); err != nil {
 			return err
 		}
 	}

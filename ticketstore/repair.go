@@ -185,7 +185,7 @@ func (r *repair) load() error {
 		r.tickets[t.ID] = &t
 	}
 	for _, f := range r.table(bActions) {
-		a, err := decode[Action](f.value, nil)
+		a, err := decodeAction(f.value, nil)
 		if err != nil {
 			return err
 		}
@@ -293,7 +293,7 @@ func (r *repair) fromMails() error {
 		if meta.Ticket != 0 && r.actions[meta.Ticket][meta.Action] == nil {
 			a := r.reread(x, &meta)
 			r.action(a)
-			if err := r.set(bActions, actionKey(a.Ticket, a.Seq), a, fromSegments); err != nil {
+			if err := r.set(bActions, actionKey(a.Ticket, a.Seq), stored(a), fromSegments); err != nil {
 				return err
 			}
 			if r.tickets[meta.Ticket] == nil {
@@ -397,7 +397,7 @@ func (r *repair) history(t *Ticket, last uint32) error {
 		}
 		r.action(a)
 		r.lostf("ticket %s: entry %d", t.ID, seq)
-		if err := r.set(bActions, actionKey(t.ID, seq), a, fromOthers); err != nil {
+		if err := r.set(bActions, actionKey(t.ID, seq), stored(a), fromOthers); err != nil {
 			return err
 		}
 	}
@@ -433,7 +433,8 @@ func (r *repair) eraseAgain(id TicketID) error {
 			}
 		}
 		from := r.table(bActions)[string(actionKey(id, seq))].from
-		if err := r.set(bActions, actionKey(id, seq), a.erased(), from); err != nil {
+		left := a.erased()
+		if err := r.set(bActions, actionKey(id, seq), stored(&left), from); err != nil {
 			return err
 		}
 	}
