@@ -57,6 +57,22 @@ func (e *entry) guess(decode Decoder) Mailbox {
 	return Mailbox{}
 }
 
+// bareList reads several addresses with only blanks between them, as people
+// type them; nil when there is anything else.
+func (e *entry) bareList() (list []Mailbox) {
+	if e.angles > 0 || len(e.words) < 2 || e.comment != "" {
+		return nil
+	}
+	for _, w := range e.words {
+		a, err := Parse(w)
+		if err != nil {
+			return nil
+		}
+		list = append(list, Mailbox{Address: a})
+	}
+	return list
+}
+
 // maxLoose bounds what is looked at for an address, in octets.
 const maxLoose = 1000
 

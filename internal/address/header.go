@@ -172,72 +172,105 @@ type entry struct {
 	angle   string   // what stands between < and >
 	angles  int
 	comment string
+	named   int // of words, those before the angle
 }
 
-// parseList reads mailboxes and remembers the first thing that a strict
-// reader would refuse.
-func parseList(value string, decode Decoder) (list []Mailbox, strict error) {
+// listReader collects the mailboxes of a list, and the first thing that a
+// strict reader would refuse.
+type listReader struct {
+	decode  Decoder
+	list    []Mailbox
+	strict  error
+	e       entry
+	surname string // of an unquoted "Lee, Ann <ann@x.y>"
+	entries int
+}
+
+func (l *listReader) refuse(err error) {
+	if l.strict == nil {
+		l.strict = err
+	}
+}
+
+// flush ends an entry.
+func (l *listReader) flush() {
+	e, surname := &l.e, l.surname
+	l.surname = ""
+	l.entries++
+	defer func() { l.e = entry{} }()
+	if several := e.bareList(); several != nil {
+		l.list = append(l.list, several...)
+		l.refuse(ErrManyMailbox)
+		return
+	}
+	m, err := e.mailbox(l.decode)
+	if surname != "" && e.angles > 0 && m.Name != "" {
+		m.Name = name(surname, l.decode) + ", " + m.Name
+	}
+	if m.Address.IsZero() && !e.at && e.angles == 0 && len(e.words) < 4 {
+		l.surname = strings.Join(e.words, " ")
+	}
+	if !m.Address.IsZero() {
+		l.list = append(l.list, m)
+	}
+	if err != nil && !errors.Is(err, errNoMailbox) {
+		l.refuse(err)
+	}
+	if e.angles > 1 || e.angles == 1 && e.at && !e.repeats(m.Address) {
+		l.refuse(ErrAmbiguous)
+	}
+}
+
+// divide ends an entry that has its address where another one begins: the comma
+// between was forgotten.
+func (l *listReader) divide() {
+	l.refuse(ErrAmbiguous)
+	next := entry{words: l.e.words[l.e.named:]}
+	l.e.words = l.e.words[:l.e.named]
+	l.flush()
+	l.e = next
+}
+
+// parseList reads mailboxes and returns the first thing that a strict reader
+// would refuse.
+func parseList(value string, decode Decoder) ([]Mailbox, error) {
 	p := parser{s: value}
-	var e entry
-	entries := 0
-	refuse := func(err error) {
-		if strict == nil {
-			strict = err
-		}
-	}
-	surname := "" // of an unquoted "Lee, Ann <ann@x.y>"
-	flush := func() {
-		m, err := e.mailbox(decode)
-		if surname != "" && e.angles > 0 && m.Name != "" {
-			m.Name = name(surname, decode) + ", " + m.Name
-		}
-		surname = ""
-		if m.Address.IsZero() && !e.at && e.angles == 0 && len(e.words) < 4 {
-			surname = strings.Join(e.words, " ")
-		}
-		if !m.Address.IsZero() {
-			list = append(list, m)
-		}
-		if err != nil && !errors.Is(err, errNoMailbox) {
-			refuse(err)
-		}
-		if e.angles > 1 || e.angles == 1 && e.at && !e.repeats(m.Address) {
-			refuse(ErrAmbiguous)
-		}
-		e = entry{}
-		entries++
-	}
-	for !p.done() && len(list) < maxListMailbox {
-		if entries >= maxListEntry {
-			refuse(ErrManyMailbox)
-			return list, strict
+	l := listReader{decode: decode}
+	for !p.done() && len(l.list) < maxListMailbox {
+		if l.entries >= maxListEntry {
+			l.refuse(ErrManyMailbox)
+			return l.list, l.strict
 		}
 		switch c := p.peek(); c {
 		case ' ', '\t', '\r', '\n':
 			p.i++
 		case ',':
 			p.i++
-			flush()
+			l.flush()
 		case ';', ':':
 			p.i++
-			refuse(ErrGroup)
-			if c == ':' {
-				e = entry{} // the group's name
-			} else {
-				flush()
+			l.refuse(ErrGroup)
+			switch {
+			case c == ';':
+				l.flush()
+			case !l.e.dropScheme():
+				l.e = entry{} // the group's name
 			}
 		case '(':
-			p.commentIn(&e, refuse)
+			p.commentIn(&l.e, l.refuse)
 		case '"':
-			p.quotedWord(&e, refuse)
+			p.quotedWord(&l.e, l.refuse)
 		case '<':
-			p.angle(&e, refuse)
+			if l.e.angles > 0 && l.e.angle != "" {
+				l.divide()
+			}
+			p.angle(&l.e, l.refuse)
 		default:
-			p.word(&e, refuse)
+			p.word(&l.e, l.refuse)
 		}
 	}
-	flush()
-	return list, strict
+	l.flush()
+	return l.list, l.strict
 }
 
 func (p *parser) commentIn(e *entry, refuse func(error)) {
@@ -298,7 +331,7 @@ func (p *parser) angle(e *entry, refuse func(error)) {
 	if e.angles++; e.angles > 1 {
 		return // refused when the entry ends; looking at the first again and again would cost time
 	}
-	e.angle = strings.Trim(p.s[start:end], " \t\r\n")
+	e.angle, e.named = strings.Trim(p.s[start:end], " \t\r\n"), len(e.words)
 	if strings.HasPrefix(e.angle, "@") {
 		refuse(ErrRoute)
 		if i := strings.LastIndexByte(e.angle, ':'); i >= 0 {
@@ -325,10 +358,24 @@ func (p *parser) word(e *entry, refuse func(error)) {
 	if e.angles > 0 || strings.IndexByte(w, '\\') >= 0 { // a backslash means something inside quotes only
 		refuse(ErrAmbiguous)
 	}
+	if w == ">" && e.angles > 0 {
+		return // one too many
+	}
 	if strings.ContainsRune(w, '@') {
 		e.at = true
 	}
 	e.add(w, refuse)
+}
+
+// dropScheme takes back the "mailto" before a colon, which names no group, and
+// reports whether it was there.
+func (e *entry) dropScheme() bool {
+	last := len(e.words) - 1
+	if last < 0 || !strings.EqualFold(strings.TrimLeft(e.words[last], "[("), "mailto") {
+		return false
+	}
+	e.words = e.words[:last]
+	return true
 }
 
 func (e *entry) add(word string, refuse func(error)) {

@@ -79,6 +79,10 @@ func TestParseFromAttacks(t *testing.T) {
 		{"two mailboxes", []string{"a@x.y, b@x.y"}, ErrManyMailbox, "a@x.y"},
 		{"two mailboxes with names", []string{"A <a@x.y>, B <b@x.y>"}, ErrManyMailbox, "a@x.y"},
 		{"the same mailbox twice", []string{"a@x.y,a@x.y"}, ErrManyMailbox, "a@x.y"},
+		{"two with only a blank between", []string{"a@x.y b@x.y"}, ErrManyMailbox, "a@x.y"},
+		{"two angles with only a blank between", []string{"A <a@x.y> B <b@x.y>"}, ErrAmbiguous, "a@x.y"},
+		{"an angle too many", []string{"A <<a@x.y>>"}, ErrAmbiguous, "a@x.y"},
+		{"a scheme without angles", []string{"A [mailto:a@x.y]"}, ErrGroup, "a@x.y"},
 		{"group", []string{"Team: a@x.y;"}, ErrGroup, "a@x.y"},
 		{"empty group", []string{"undisclosed-recipients:;"}, ErrGroup, ""},
 		{"group without an end", []string{"Team: a@x.y"}, ErrGroup, "a@x.y"},
@@ -168,6 +172,11 @@ func TestParseList(t *testing.T) {
 		{"route", "<@h.example:a@x.y>", []string{"a@x.y"}},
 		{"no closing angle", "B <b@x.y", []string{"B <b@x.y>"}},
 		{"no closing angle before another", "B <b@x.y, C <c@x.y, d@x.y", []string{"B <b@x.y>", "C <c@x.y>", "d@x.y"}},
+		{"mailto in brackets", "Ann Lee [mailto:a@x.y], MAILTO:b@x.y", []string{"Ann Lee <a@x.y>", "b@x.y"}},
+		{"doubled angles", "Ann <<a@x.y>>", []string{"Ann <a@x.y>"}},
+		{"only blanks between", "a@x.y b@x.y", []string{"a@x.y", "b@x.y"}},
+		{"angles with only blanks between", "A <a@x.y> B <b@x.y> <c@x.y>", []string{"A <a@x.y>", "B <b@x.y>", "c@x.y"}},
+		{"words behind the angle", "A <a@x.y> home, b@x.y", []string{"A home <a@x.y>", "b@x.y"}},
 		{"comments", "a@x.y (Ann), (x) b@x.y", []string{"Ann <a@x.y>", "x <b@x.y>"}},
 	}
 	for _, tt := range tests {
