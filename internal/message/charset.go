@@ -43,7 +43,13 @@ func decodeCharset(b []byte, declared string) string {
 		if surelyUTF8(b, 2) {
 			return string(b)
 		}
+		if bytes.IndexByte(b, esc) < 0 && len(b)-asciiCount(b) >= fewOctets {
+			return sniff(b) // another encoding of the same language, most likely
+		}
 		return decode2022(b)
+	}
+	if page := sibling(name); page != "" && hasC1(b) {
+		name = page
 	}
 	enc := lookup(name)
 	if enc == nil {
@@ -58,6 +64,9 @@ func decodeCharset(b []byte, declared string) string {
 	}
 	if bytes.ContainsRune(out, utf8.RuneError) && utf8.Valid(b) && !isASCII(b) {
 		return string(b)
+	}
+	if unlikely(name, b, out) {
+		return detect(b)
 	}
 	return string(out)
 }
@@ -240,7 +249,9 @@ func numbered(s string) string {
 		return "ibm" + digits
 	case "iso":
 		if rest, ok := strings.CutPrefix(digits, "8859"); ok {
-			return "iso-8859-" + strings.Trim(rest, "-")
+			if s = "iso-8859-" + strings.Trim(rest, "-"); s == "iso-8859-1" {
+				return "windows-1252" // what the name has come to mean (WHATWG Encoding §4.2)
+			}
 		}
 	}
 	return s

@@ -39,6 +39,8 @@ func TestClass(t *testing.T) {
 		"a mail server's team":      {"From: Mail Server Team <ann@example.org>\nSubject: Mail delivery problems\n\nMail could not be delivered to you yesterday.", Human},
 		"invitation without words":  {from + "Content-Type: text/calendar; method=REQUEST\n\nBEGIN", Calendar},
 		"method in the calendar":    {from + "Content-Type: text/calendar\n\nBEGIN:VCALENDAR\nMETHOD:REPLY\nEND:VCALENDAR", Calendar},
+		"how to be out of office":   {from + "Subject: Out of office setup in Outlook\n\nHow do I set my out of office reply?", Human},
+		"an answer in the subject":  {from + "Subject: Out of office Re: Printer\n\nBack on Monday.", AutoReply},
 		"out of office, a program":  {from + "Subject: Out of office: Printer\n\nBack on Monday.", AutoReply},
 		"qmail's autorespond":       {from + "Delivered-To: Autoresponder\nSubject: thanks\n\nhi", AutoReply},
 		"another desk's new ticket": {from + "Subject: [Ticket#17] Printer\n\nWe have received your request.\nThis is an automated message.", AutoReply},

@@ -106,8 +106,13 @@ func (c *classifier) subjectSign() int {
 			return 1
 		}
 	}
-	if startsWithAny(subject, awaySubjects) {
-		return 1
+	for _, p := range awaySubjects {
+		if after, ok := strings.CutPrefix(subject, p); ok {
+			if answers(strings.TrimLeft(after, " ])>:-*–")) {
+				return 2 // "Out of office Re: Printer": people answer within the subject, not before it
+			}
+			return 1
+		}
 	}
 	return 0
 }

@@ -25,7 +25,7 @@ var autoSubjects = []string{
 // hand.
 var awaySubjects = []string{
 	"out of office", "out of the office", "out-of-office", "ooo", "ooto", "on vacation", "vacation", "away from", "away until", "i am away", "i'm away", "on leave", "annual leave", "on holiday", "away:", "not in the office", "away on",
-	"abwesenheit", "abwesend", "nicht im büro", "im urlaub", "außer haus", "absence du bureau", "absence", "absent", "en congé", "fuera de la oficina", "fuera de oficina", "ausente", "ausencia", "de vacaciones", "fuori sede", "fuori ufficio", "assente", "assenza", "in ferie",
+	"abwesenheit", "abwesend", "nicht im büro", "im urlaub", "außer haus", "ausser haus", "absence du bureau", "absence", "absent", "en congé", "fuera de la oficina", "fuera de oficina", "ausente", "ausencia", "de vacaciones", "fuori sede", "fuori ufficio", "assente", "assenza", "in ferie",
 	"afwezig", "niet op kantoor", "ausência", "fora do escritório", "ausente do escritório", "de férias", "fraværende", "fravær", "frånvaro", "frånvarande", "ikke på kontoret", "inte på kontoret", "poissa", "poissaolo", "lomalla", "nieobecność", "poza biurem", "nieobecny",
 	"mimo kancelář", "nepřítomnost", "dovolená", "mimo kancelárie", "házon kívül", "szabadság", "în afara biroului", "absent din birou", "вне офиса", "отсутствую", "отсутствие", "в отпуске", "нет на месте", "відсутн", "поза офісом", "εκτός γραφείου", "ofis dışında", "izindeyim", "ofis dışı",
 	"不在", "不在通知", "外出", "休暇", "外出中", "外出通知", "休假", "不在办公室", "不在辦公室", "부재", "부재중", "휴가",
@@ -36,7 +36,7 @@ var awaySubjects = []string{
 var (
 	awayWords = []string{
 		"out of the office", "out of office", "away from the office", "away from my desk", "on vacation", "on leave", "annual leave", "on holiday", "i am away", "i'm away", "i will be away", "maternity leave", "parental leave", "not in the office", "currently away", "travelling", "traveling",
-		"nicht im büro", "nicht im haus", "außer haus", "im urlaub", "abwesend", "nicht erreichbar", "nicht am arbeitsplatz", "absent", "en congé", "en vacances", "hors du bureau", "fuera de la oficina", "de vacaciones", "ausente", "fuori ufficio", "fuori sede", "in ferie", "assente",
+		"nicht im büro", "nicht im haus", "außer haus", "ausser haus", "im urlaub", "abwesend", "nicht erreichbar", "nicht am arbeitsplatz", "absent", "en congé", "en vacances", "hors du bureau", "fuera de la oficina", "de vacaciones", "ausente", "fuori ufficio", "fuori sede", "in ferie", "assente",
 		"niet op kantoor", "afwezig", "met vakantie", "op vakantie", "fora do escritório", "de férias", "ikke på kontoret", "på ferie", "inte på kontoret", "på semester", "på kontoret igen", "lomalla", "poissa", "toimistolta", "poza biurem", "na urlopie", "nieobecn", "nepřítom", "na dovolené", "mimo kancelář",
 		"szabadságon", "irodán kívül", "în concediu", "nu sunt la birou", "в отпуске", "отсутствую", "вне офиса", "нет на месте", "у відпустці", "відсутн", "εκτός γραφείου", "σε άδεια", "απουσιάζω", "ofis dışında", "izinde", "不在", "休暇", "休み", "外出", "休假", "出差", "不在办公室", "부재", "휴가", "출장",
 	}
@@ -56,7 +56,7 @@ var (
 		"bedankt voor uw", "zo spoedig mogelijk", "beperkt toegang", "obrigado pela", "obrigado por", "responderei", "acesso limitado", "tak for din", "tack för ditt", "takk for", "begrenset", "begrænset adgang", "kiitos viesti", "dziękuję za", "odpowiem", "děkuji za", "odpovím", "köszönöm", "válaszol", "vă mulțumesc", "voi răspunde", "спасибо за", "отвечу", "ответить", "дякую за", "відповім", "ευχαριστώ", "teşekkür", "ありがとうございます", "返信", "感谢您的", "谢谢", "回复您", "감사합니다", "답변", "답장",
 	}
 	automaticWords = []string{
-		"this is an automatic reply", "this is an automated reply", "this is an automatic response", "this is an automated response", "this is an auto reply", "this is an auto-reply", "this is an autoreply", "this is an autoresponse", "automatically generated reply", "automatically generated response", "this is an automatic message", "automatic out of office", "out of office reply", "vacation autoreply", "auto-generated reply", "autoresponder",
+		"this is an automatic reply", "this is an automated reply", "this is an automatic response", "this is an automated response", "this is an auto reply", "this is an auto-reply", "this is an autoreply", "this is an autoresponse", "automatically generated reply", "automatically generated response", "this is an automatic message", "automatic out of office", "vacation autoreply", "auto-generated reply",
 		"automatische antwort", "automatisch generierte antwort", "automatisch erzeugte antwort", "automatische nachricht", "automatisch erstellte antwort", "réponse automatique", "message automatique", "respuesta automática", "mensaje automático", "risposta automatica", "messaggio automatico", "automatisch antwoord", "automatisch bericht", "automatisch gegenereerd", "resposta automática", "mensagem automática",
 		"automatisk svar", "autosvar", "automatiskt svar", "automaattinen vastaus", "automaattivastaus", "automatyczna odpowiedź", "wiadomość automatyczna", "automatická odpověď", "automatická odpoveď", "automatikus válasz", "răspuns automat", "автоматический ответ", "автоответ", "автоматическое сообщение", "автоматична відповідь", "автовідповідь", "αυτόματη απάντηση", "αυτόματο μήνυμα", "otomatik yanıt", "otomatik cevap", "otomatik mesaj", "自動返信", "自動応答", "自动回复", "自動回覆", "자동 응답", "자동 회신", "자동으로 발송",
 	}

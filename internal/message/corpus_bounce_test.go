@@ -101,7 +101,7 @@ func TestCorpusBounce(t *testing.T) {
 		"sisimai-lhost-postfix-01":   words,
 		"sisimai-lhost-postfix-03":   words,
 		"sisimai-lhost-sendmail-02":  words,
-		"sisimai-rfc3464-01":         "as above",
+		"sisimai-rfc3464-01":         "the words speak of a full disk, the report of an unknown user, which is hard; the suite takes the words for both recipients",
 	}}
 	for _, file := range corpusFiles(t, "bounce", ".eml") {
 		m := readAll(readFile(t, file))

@@ -39,7 +39,11 @@ func looseDate(v string) (time.Time, bool) {
 		return t, true
 	}
 	d := dateReader{day: -1, year: -1}
-	for w := range strings.FieldsFuncSeq(withoutNotes(v), func(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == '\r' || r == '\n' }) {
+	v = withoutNotes(v)
+	for strings.Contains(v, " :") || strings.Contains(v, ": ") { // RFC 5322 §4.3 allows it
+		v = strings.NewReplacer(" :", ":", ": ", ":").Replace(v)
+	}
+	for w := range strings.FieldsFuncSeq(v, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == '\r' || r == '\n' }) {
 		d.word(w)
 	}
 	if d.day < 1 || d.day > 31 || d.month == 0 || d.year < 0 || d.hour > 24 || d.minute > 59 || d.second > 60 {
@@ -137,6 +141,10 @@ func (d *dateReader) zone(w string) {
 func (d *dateReader) joined(w string) {
 	parts := strings.FieldsFunc(w, func(r rune) bool { return r == '-' || r == '/' || r == '.' })
 	if len(parts) < 3 {
+		return
+	}
+	if d.day > 0 && d.month > 0 && d.year >= 0 && !d.clock { // "15.04.05"
+		d.time(strings.Join(parts, ":"))
 		return
 	}
 	if len(parts[0]) == 4 {

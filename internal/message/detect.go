@@ -18,6 +18,9 @@ import (
 // octets.
 const maxDetect = 4 << 10
 
+// fewOctets beyond ASCII say enough to look for their charset; fewer do not.
+const fewOctets = 4
+
 // byOrderMark returns the text behind a byte order mark, which says more than any
 // declaration; ok is false when there is none.
 func byOrderMark(b []byte) (text string, ok bool) {
@@ -37,9 +40,8 @@ func byOrderMark(b []byte) (text string, ok bool) {
 // whose text looks most like people's writing is taken; windows-1252, which
 // never fails, when none is better.
 func detect(b []byte) string {
-	const few = 4 // octets beyond ASCII that say too little
 	head := b[:min(len(b), maxDetect)]
-	if high := len(head) - asciiCount(head); high < few {
+	if high := len(head) - asciiCount(head); high < fewOctets {
 		return decodeWith(charmap.Windows1252, b)
 	}
 	best, most := encoding.Encoding(charmap.Windows1252), scoreLatin(decodeWith(charmap.Windows1252, head))
@@ -132,7 +134,7 @@ func scoreCyrillic(s string) int {
 // mixed reports two letters side by side of which one is plain: no script but
 // the Latin one writes words so.
 func mixed(a, b rune) bool {
-	return (a < 0x80) != (b < 0x80) && unicode.IsLetter(a) && unicode.IsLetter(b)
+	return (a < 0x80) != (b < 0x80) && unicode.In(a, unicode.Letter, unicode.Mark) && unicode.In(b, unicode.Letter, unicode.Mark)
 }
 
 // scoreScript likes letters of one script that follow each other, the common

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"mxdesk/internal/address"
 )
@@ -35,17 +36,18 @@ func ReadHeader(c Content, lim Limits) *Header {
 // readFields fills in everything but From. Of a field that is there twice the
 // first that says something counts.
 func (h *Header) readFields() {
+	declared := textCharset(h.Fields)
 	for i := range h.Fields {
 		f := &h.Fields[i]
 		switch {
 		case f.is("to"):
-			h.To = append(h.To, readList(f.Value)...)
+			h.To = append(h.To, readList(f.Value, declared)...)
 		case f.is("cc"):
-			h.Cc = append(h.Cc, readList(f.Value)...)
+			h.Cc = append(h.Cc, readList(f.Value, declared)...)
 		case f.is("reply-to"):
-			h.ReplyTo = append(h.ReplyTo, readList(f.Value)...)
+			h.ReplyTo = append(h.ReplyTo, readList(f.Value, declared)...)
 		case f.is("subject") && h.Subject == "":
-			h.Subject = oneLine(decodeWords(f.Value))
+			h.Subject = oneLine(decodeWords(rawText(f.Value, declared)))
 		case f.is("date") && h.Date.IsZero():
 			h.Date, _ = parseDate(f.Value)
 		case f.is("message-id") && h.MessageID == "":
@@ -132,13 +134,30 @@ func readFrom(sec section) (address.Mailbox, error) {
 		if len(sec.fields[i].Raw) >= maxField {
 			malformed = errTooLarge
 		}
-		values = append(values, toUTF8(sec.fields[i].Value))
+		value := sec.fields[i].Value
+		if !utf8.ValidString(value) {
+			raw := value
+			if value = rawText(raw, textCharset(sec.fields)); specials(raw) != specials(value) {
+				malformed = errHalf
+			}
+		}
+		values = append(values, value)
 	}
 	from, err := address.ParseFrom(values, decodeWords)
 	if err == nil && malformed != nil {
 		err = fmt.Errorf("%w: %w", address.ErrAmbiguous, malformed)
 	}
 	return from, err
+}
+
+// specials counts the characters that mean something in a list of addresses.
+func specials(s string) (n int) {
+	for i := range len(s) {
+		if strings.IndexByte("\"\\<>@,;:()", s[i]) >= 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // visible drops everything from a field name that a lax reader might drop.
@@ -161,8 +180,33 @@ func visible(name string) string {
 	}, name)
 }
 
-func readList(value string) []address.Mailbox {
-	return address.ParseList(toUTF8(value), decodeWords)
+func readList(value, declared string) []address.Mailbox {
+	return address.ParseList(rawText(value, declared), decodeWords)
+}
+
+// textCharset is the charset that a mail declares for its text, or "".
+func textCharset(fields []Field) string {
+	ctype := parseMedia(get(fields, "content-type"))
+	if !ctype.isType("text/") {
+		return ""
+	}
+	return ctype.param("charset")
+}
+
+// rawText reads a field value whose octets are not encoded as they ought to be:
+// UTF-8 or ISO-2022-JP when they are that, else the charset of the text, because
+// who writes the one without encoding it writes the other in the same program.
+func rawText(value, declared string) string {
+	if utf8.ValidString(value) {
+		if strings.IndexByte(value, esc) >= 0 && escapes2022([]byte(value)) {
+			return decode2022([]byte(value))
+		}
+		return value
+	}
+	if shifting(charsetName(declared)) {
+		declared = ""
+	}
+	return decodeCharset([]byte(value), declared)
 }
 
 // section is a header section as it was found.
@@ -180,6 +224,7 @@ var (
 	errNotField   = errors.New("the header holds a line that is no field")
 	errBlankStart = errors.New("the header begins with a blank line")
 	errBlankLine  = errors.New("a blank line stands within the header")
+	errHalf       = errors.New("an octet of the From field is a special character, or half of another one")
 	errTooLarge   = errors.New("the header is too large")
 )
 

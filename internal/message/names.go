@@ -17,6 +17,9 @@ func rawName(p *part) string {
 	if name == "" {
 		name = p.ctype.param("name")
 	}
+	if charset, text, ok := extended(name); ok && strings.Contains(text, "%") {
+		name = decodeCharset(appendPercent(nil, text), charset) // the asterisk that says so is missing
+	}
 	name = decodeWords(name)
 	if plain := string(appendPercent(nil, name)); strings.Contains(name, "%") && utf8.ValidString(plain) && !isASCII([]byte(plain)) && isASCII([]byte(name)) {
 		name = plain // percent signs where RFC 2231 wants an asterisk as well

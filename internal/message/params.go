@@ -1,6 +1,7 @@
 package message
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -26,11 +27,8 @@ func (m mediaType) isType(t string) bool { return strings.HasPrefix(m.value, t) 
 // values with blanks in them and parameters without a value are all taken for
 // what they most likely mean.
 func parseMedia(v string) mediaType {
-	value, rest, _ := strings.Cut(v, ";")
-	m := mediaType{value: strings.ToLower(strings.Trim(stripComment(value), " \t\r\n\"'"))}
-	if i := strings.IndexAny(m.value, " \t,"); i >= 0 {
-		m.value = m.value[:i]
-	}
+	value, rest := cutValue(v)
+	m := mediaType{value: strings.ToLower(value)}
 	if rest == "" {
 		return m
 	}
@@ -59,18 +57,41 @@ func parseMedia(v string) mediaType {
 	return m
 }
 
-func stripComment(s string) string {
-	if i := strings.IndexByte(s, '('); i >= 0 {
-		if j := strings.IndexByte(s[i:], ')'); j >= 0 {
-			return s[:i] + s[i+j+1:]
-		}
+// cutValue parts what stands before the parameters from them. The semicolon
+// between may be missing, and the value itself.
+func cutValue(v string) (value, rest string) {
+	v = strings.TrimLeft(skipComments(v), "\"'")
+	i := strings.IndexAny(v, " \t\r\n;,(=\"'")
+	switch {
+	case i < 0:
+		return v, ""
+	case v[i] == '=':
+		return "", v
 	}
-	return s
+	rest = skipComments(strings.TrimLeft(v[i:], "\"'"))
+	return v[:i], strings.TrimLeft(rest, ",")
 }
 
-// cutParam reads one "name=value" up to its semicolon.
+// skipComments drops blanks and comments (RFC 5322 §3.2.2) that a value begins
+// with.
+func skipComments(s string) string {
+	for {
+		s = strings.TrimLeft(s, " \t\r\n")
+		if !strings.HasPrefix(s, "(") {
+			return s
+		}
+		end := strings.IndexByte(s, ')')
+		if end < 0 {
+			return ""
+		}
+		s = s[end+1:]
+	}
+}
+
+// cutParam reads one "name=value" up to its semicolon, or to where the next
+// parameter begins whose semicolon is missing.
 func cutParam(s string) (name, value, rest string) {
-	s = strings.TrimLeft(s, " \t\r\n;")
+	s = skipComments(strings.TrimLeft(s, " \t\r\n;"))
 	i := strings.IndexAny(s, "=;")
 	if i < 0 || s[i] == ';' {
 		if i < 0 {
@@ -85,7 +106,35 @@ func cutParam(s string) (name, value, rest string) {
 		return name, value, rest
 	}
 	value, rest, _ = strings.Cut(s, ";")
-	return name, strings.TrimSpace(value), rest
+	if n := nextParam(value); n >= 0 {
+		value, rest = s[:n], s[n:]
+	}
+	value = strings.TrimSpace(value)
+	if strings.Count(value, `"`) == 1 {
+		value = strings.TrimSuffix(value, `"`)
+	}
+	return name, value, rest
+}
+
+// nextParam finds a parameter that follows a blank where its semicolon is
+// missing, or -1. Only those are known that parts depend on: blanks and equal
+// signs stand in names of files, too.
+func nextParam(s string) int {
+	for at := 0; ; {
+		i := strings.IndexAny(s[at:], " \t")
+		if i < 0 {
+			return -1
+		}
+		at += i + 1
+		name, _, ok := strings.Cut(s[at:], "=")
+		if !ok {
+			return -1
+		}
+		switch base, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(name)), "*"); base {
+		case "charset", "format", "delsp", "boundary", "name", "filename", "type", "method", "protocol", "micalg", "size":
+			return at
+		}
+	}
 }
 
 // cutQuoted reads a quoted string whose opening quote is gone. A backslash
@@ -98,13 +147,22 @@ func cutQuoted(s string) (value, rest string) {
 			i++
 			b.WriteByte(s[i])
 		case c == '"':
-			_, rest, _ = strings.Cut(s[i+1:], ";")
-			return b.String(), rest
+			return b.String(), behindQuoted(s[i+1:])
 		default:
 			b.WriteByte(c)
 		}
 	}
 	return b.String(), ""
+}
+
+// behindQuoted is what follows a quoted value: the rest after its semicolon, or
+// a parameter whose semicolon is missing.
+func behindQuoted(s string) string {
+	between, rest, _ := strings.Cut(s, ";")
+	if n := nextParam(between); n >= 0 {
+		return s[n:]
+	}
+	return rest
 }
 
 // piece is one part of a value that RFC 2231 splits or encodes.
@@ -140,6 +198,11 @@ func joinPieces(list []piece) string {
 	sort.SliceStable(list, func(i, j int) bool { return list[i].index < list[j].index })
 	charset := ""
 	var octets []byte
+	if _, _, ok := extended(list[0].value); ok && !slices.ContainsFunc(list, func(p piece) bool { return p.encoded }) {
+		for i := range list { // the asterisks that say so are missing
+			list[i].encoded = true
+		}
+	}
 	for i, p := range list {
 		v := p.value
 		if p.encoded {
@@ -159,6 +222,21 @@ func joinPieces(list []piece) string {
 		octets = append(octets, v...)
 	}
 	return decodeCharset(octets, charset)
+}
+
+// extended parts the charset of an extended value from its text (RFC 2231 §4);
+// ok is false when it has none that is known.
+func extended(v string) (charset, text string, ok bool) {
+	charset, rest, ok := strings.Cut(v, "'")
+	if !ok {
+		return "", "", false
+	}
+	language, text, ok := strings.Cut(rest, "'")
+	name := charsetName(charset)
+	if !ok || len(language) > 10 || charset == "" || name != "utf-8" && lookup(name) == nil {
+		return "", "", false
+	}
+	return charset, text, true
 }
 
 func appendPercent(dst []byte, s string) []byte {

@@ -46,6 +46,15 @@ func TestReplies(t *testing.T) {
 	}
 }
 
+// TestAnswerBelow: a program draws a line above the other mail and marks that
+// mail's lines, too; what stands below them is new.
+func TestAnswerBelow(t *testing.T) {
+	m := read("Subject: Re: x\nIn-Reply-To: <1@x.org>\n\n------- Original Message -------\nOn Monday, January 15th, 2024 at 10:30 AM, Max <max@x.org> wrote:\n> old\n\nnew")
+	if m.Fresh != "new" || !strings.Contains(m.Quoted, "> old") {
+		t.Errorf("fresh %q, quoted %q", m.Fresh, m.Quoted)
+	}
+}
+
 func TestMarker(t *testing.T) {
 	for name, c := range map[string]struct {
 		text, above string

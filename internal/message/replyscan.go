@@ -173,6 +173,8 @@ func (s *splitter) scan() {
 			s.passed = i + 1 // not quoted: all of the rest is content
 		case asksToAnswerAbove(line):
 			s.cut = s.above(i)
+		case isSeparator(line, originalWords) && s.marksBelow(i):
+			s.kinds[i] = quote
 		case isSeparator(line, originalWords) || s.block(i) > 0 || s.notesBlock(i):
 			s.foundBlock(i)
 		default:
@@ -191,6 +193,21 @@ func (s *splitter) scan() {
 // was marked on its way, as programs that store mails do (RFC 4155).
 func (s *splitter) isStuffedFrom(i int) bool {
 	return strings.HasPrefix(s.lines[i], ">From ") && (i == 0 || !isQuoted(s.lines[i-1])) && (i+1 == len(s.lines) || !isQuoted(s.lines[i+1]))
+}
+
+// marksBelow reports that the program which drew a line above the other mail
+// marks each line of that mail as well: what is not marked is the sender's.
+func (s *splitter) marksBelow(at int) bool {
+	const reach = 4 // lines of an attribution
+	for i := at + 1; i < len(s.lines) && i <= at+reach; i++ {
+		if s.isQuoted(i) {
+			return true
+		}
+		if l, _ := labelOf(s.lines[i]); l != 0 {
+			return false
+		}
+	}
+	return false
 }
 
 // foundBlock handles the header of another mail. In a mail that passes that one

@@ -108,14 +108,36 @@ func textType(head []byte) string {
 	return ""
 }
 
-// imageSize reads width and height of a PNG or GIF, in pixels; zeros when
-// that is not what head is.
+// imageSize reads width and height of a PNG, GIF or JPEG, in pixels; zeros when
+// that is not what head is, or when they stand further behind.
 func imageSize(head []byte) (w, h int) {
 	switch {
 	case len(head) >= 24 && bytes.HasPrefix(head, []byte("\x89PNG")):
 		return int(binary.BigEndian.Uint32(head[16:])), int(binary.BigEndian.Uint32(head[20:]))
 	case len(head) >= 10 && bytes.HasPrefix(head, []byte("GIF8")):
 		return int(binary.LittleEndian.Uint16(head[6:])), int(binary.LittleEndian.Uint16(head[8:]))
+	case len(head) >= 4 && bytes.HasPrefix(head, []byte("\xff\xd8\xff")):
+		return jpegSize(head[2:])
+	}
+	return 0, 0
+}
+
+// jpegSize reads the segments of a JPEG (ITU T.81 §B.1.1.4) up to the frame
+// header, which says the size.
+func jpegSize(b []byte) (w, h int) {
+	for len(b) >= 9 && b[0] == 0xff {
+		switch mark := b[1]; {
+		case mark == 0xff: // filling
+			b = b[1:]
+			continue
+		case mark >= 0xc0 && mark <= 0xcf && mark != 0xc4 && mark != 0xc8 && mark != 0xcc:
+			return int(binary.BigEndian.Uint16(b[7:])), int(binary.BigEndian.Uint16(b[5:]))
+		}
+		n := 2 + int(binary.BigEndian.Uint16(b[2:]))
+		if n < 4 || n > len(b) {
+			return 0, 0
+		}
+		b = b[n:]
 	}
 	return 0, 0
 }
