@@ -154,11 +154,11 @@ func TestCorpusForgedResults(t *testing.T) {
 				continue
 			}
 			claims++
-			if len(Distrusted(strings.ToUpper(id), h)) == 0 {
+			if len(distrustedBy(strings.ToUpper(id), h)) == 0 {
 				t.Errorf("%s: the claim of %q stays", filepath.Base(file), id)
 			}
 		}
-		all, foreign := len(h.All("Authentication-Results")), len(Distrusted("nobody.example", h))
+		all, foreign := len(h.All("Authentication-Results")), len(distrustedBy("nobody.example", h))
 		if foreign > all {
 			t.Errorf("%s: %d of %d", filepath.Base(file), foreign, all)
 		}

@@ -118,12 +118,6 @@ func quoteAlways(s string) string {
 	return b.String()
 }
 
-// Distrusted is what [Checker.Distrusted] returns when there are no relays.
-func Distrusted(authservID string, h *message.Header) []message.Field {
-	ours := canonicalID(authservID)
-	return distrusted(h, func(_ int, id string) bool { return id == ours })
-}
-
 // distrusted returns the Authentication-Results fields whose name cannot be
 // read, or is found false by the function, which gets a field's index and its
 // name in canonical form.
