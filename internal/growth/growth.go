@@ -119,6 +119,25 @@ func (w *writer) ticket(actions int) error {
 	return nil
 }
 
+// header is that of a mail which came over two servers and was signed.
+func (w *writer) header(t *ticketstore.Ticket, messageID string) string {
+	var b strings.Builder
+	at := t.Created.Format(time.RFC1123Z)
+	for i := range 2 {
+		fmt.Fprintf(&b, "Received: from mx%d.client.example (mx%d.client.example [192.0.2.%d])\r\n\tby relay.client.example with ESMTPS id %016X\r\n\tfor <support@desk.example>; %s\r\n", i, i, w.r.IntN(250), w.r.Uint64(), at)
+	}
+	b.WriteString("DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=client.example; s=s1;\r\n\th=from:to:subject:date:message-id; bh=")
+	for i := range 24 { // a hash and a signature of 2048 bits
+		if i == 3 {
+			b.WriteString(";\r\n\tb=")
+		}
+		fmt.Fprintf(&b, "%016x", w.r.Uint64())
+	}
+	fmt.Fprintf(&b, "\r\nDate: %s\r\nFrom: User <%s>\r\nTo: <support@desk.example>\r\nMessage-ID: <%s>\r\n", at, t.Requester.Address, messageID)
+	fmt.Fprintf(&b, "Subject: %s\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n", t.Subject)
+	return b.String()
+}
+
 // status makes most tickets closed ones.
 func (w *writer) status() ticketstore.Status {
 	if w.r.IntN(20) > 0 {
@@ -140,7 +159,7 @@ func (w *writer) action(t *ticketstore.Ticket, seq uint32) {
 		a.Direction, a.Outcome = ticketstore.In, ticketstore.OutcomeUserUpdate
 		a.Actor = ticketstore.Actor{Kind: ticketstore.ActorUser, Name: "User", Address: t.Requester.Address}
 		a.Envelope = &ticketstore.Envelope{From: t.Requester.Address, ClientIP: "192.0.2.1", Helo: "client.example", Received: a.At}
-		a.Record = w.record(ticketstore.RecordMail, "From: <"+t.Requester.Address.String()+">\r\nMessage-ID: <"+messageID+">\r\n\r\n"+text)
+		a.Record = w.record(ticketstore.RecordMail, w.header(t, messageID)+text)
 		w.change.MessageIDs = append(w.change.MessageIDs, ticketstore.MessageRef{MessageID: messageID, Ticket: t.ID, Action: seq})
 		var key ticketstore.MailKey
 		binary.BigEndian.PutUint64(key[:], w.r.Uint64())
