@@ -144,7 +144,7 @@ type Outbound struct {
 	Username     string   `toml:"username" doc:"User name at the smarthost; empty for none."`
 	PasswordFile string   `toml:"password_file" doc:"File with the password, readable by its owner alone (mode 0600)."`
 	MaxAge       Duration `toml:"max_age" default:"120h" min:"1m" max:"30d" doc:"How long a mail is tried before it bounces (RFC 5321 section 4.5.4.1)."`
-	Concurrency  int      `toml:"concurrency" default:"4" min:"1" max:"100" doc:"Mails in delivery at once."`
+	Concurrency  int      `toml:"concurrency" default:"10" min:"1" max:"100" doc:"Mails in delivery at once."`
 }
 
 // Mailbox is one address of the desk with its ways.
