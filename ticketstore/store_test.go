@@ -256,6 +256,7 @@ func BenchmarkUpdate(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer db.Close()
+			b.ReportAllocs()
 			b.SetParallelism(callers) // times GOMAXPROCS goroutines
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {

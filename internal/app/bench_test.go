@@ -77,6 +77,7 @@ func BenchmarkSMTP(b *testing.B) {
 				addr := start(b)
 				body := strings.Repeat(strings.Repeat("x", 70)+"\r\n", size/72)
 				b.SetBytes(int64(size))
+				b.ReportAllocs()
 				var n atomic.Int64
 				b.SetParallelism(max(1, clients/2)) // times GOMAXPROCS
 				b.ResetTimer()

@@ -13,6 +13,7 @@ import (
 func BenchmarkAccept(b *testing.B) {
 	for _, callers := range []int{1, 16, 64} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			b.ReportAllocs()
 			h := newStaffed(b)
 			mails := make(chan Inbound, callers)
 			var wg sync.WaitGroup
