@@ -24,10 +24,14 @@ func (r *reader) attach(p *part, shown bool) {
 	if r.buf == nil {
 		r.buf = make([]byte, 32<<10)
 	}
-	n, err := io.CopyBuffer(io.MultiWriter(sum, &head), p.reader(r.src), r.buf)
+	octets := p.reader(r.src)
+	n, err := io.CopyBuffer(io.MultiWriter(sum, &head), octets, r.buf)
 	if err != nil {
 		r.broken = true
 		r.note("an attachment could not be read to its end")
+	}
+	if len(afterBase64(octets)) > 0 {
+		r.note("text that is not encoded follows the octets of an attachment; it is only in the raw mail")
 	}
 	a.Size, a.SHA256 = n, hex.EncodeToString(sum.Sum(nil))
 	a.Sniffed = sniffType(head.octets)

@@ -362,10 +362,15 @@ func readable(p *part, later bool) bool {
 
 // readText reads and decodes a text part within the budget.
 func (r *reader) readText(p *part) string {
-	raw, err := io.ReadAll(io.LimitReader(p.reader(r.src), r.budget+1))
+	octets := p.reader(r.src)
+	raw, err := io.ReadAll(io.LimitReader(octets, r.budget+1))
 	if err != nil {
 		r.broken = true
 		r.note("a part of the text could not be read")
+	}
+	if foot := afterBase64(octets); len(foot) > 0 {
+		raw = append(append(raw, '\n'), foot...)
+		r.note("text that is not encoded follows a part's encoded text")
 	}
 	if int64(len(raw)) > r.budget {
 		raw = raw[:r.budget]

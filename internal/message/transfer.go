@@ -75,63 +75,6 @@ func (d *decodeReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// base64State decodes base64 and skips whatever does not belong to it. Padding
-// in the middle ends a group and decoding goes on: some programs encode a file
-// in pieces.
-type base64State struct {
-	acc  uint32
-	bits int
-}
-
-// base64Table holds the value of each octet, 0xff for those that have none.
-var base64Table = makeBase64Table()
-
-func makeBase64Table() (t [256]byte) {
-	for i := range t {
-		t[i] = 0xff
-	}
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-	for i := range len(alphabet) {
-		t[alphabet[i]] = byte(i)
-	}
-	t['-'], t['_'] = 62, 63 // RFC 4648 §5
-	return t
-}
-
-func (s *base64State) decode(dst, src []byte) []byte {
-	for i := 0; i < len(src); i++ {
-		if s.bits == 0 { // whole groups, the common case
-			for i+4 <= len(src) {
-				a, b, c, d := base64Table[src[i]], base64Table[src[i+1]], base64Table[src[i+2]], base64Table[src[i+3]]
-				if a|b|c|d >= 64 {
-					break
-				}
-				v := uint32(a)<<18 | uint32(b)<<12 | uint32(c)<<6 | uint32(d)
-				dst = append(dst, byte(v>>16), byte(v>>8), byte(v))
-				i += 4
-			}
-			if i == len(src) {
-				break
-			}
-		}
-		v := base64Table[src[i]]
-		if v >= 64 {
-			if src[i] == '=' {
-				s.acc, s.bits = 0, 0
-			}
-			continue
-		}
-		s.acc = s.acc<<6 | uint32(v)
-		if s.bits += 6; s.bits >= 8 {
-			s.bits -= 8
-			dst = append(dst, byte(s.acc>>s.bits))
-		}
-	}
-	return dst
-}
-
-func (s *base64State) finish(dst []byte) []byte { return dst }
-
 // quotedState decodes quoted-printable (RFC 2045 §6.7).
 type quotedState struct {
 	held []byte // an escape not complete yet, or blanks that may end a line

@@ -1,0 +1,153 @@
+package message
+
+import (
+	"bytes"
+	"io"
+)
+
+// base64State decodes base64 and skips whatever does not belong to it. Padding
+// in the middle ends a group and decoding goes on: some programs encode a file
+// in pieces. Others add a line or more of plain text behind the encoded ones,
+// such as the foot of a mailing list; that is kept apart.
+type base64State struct {
+	acc     uint32
+	bits    int
+	inLine  bool   // an octet of this line was seen
+	careful bool   // the encoded octets may have ended: a line is looked at before it is decoded
+	line    []byte // held until it ends
+	over    bool   // they have ended
+	rest    []byte // what came behind, at most maxRest octets
+}
+
+// Bounds of what is held: one line, and all that follows the encoded octets.
+const (
+	maxHeld = 1000
+	maxRest = 4 << 10
+)
+
+// afterBase64 returns the plain text that a reader of base64 found behind it.
+func afterBase64(r io.Reader) []byte {
+	if d, ok := r.(*decodeReader); ok {
+		if s, ok := d.step.(*base64State); ok {
+			return s.rest
+		}
+	}
+	return nil
+}
+
+// base64Table holds the value of each octet, 0xff for those that have none.
+var base64Table = makeBase64Table()
+
+func makeBase64Table() (t [256]byte) {
+	for i := range t {
+		t[i] = 0xff
+	}
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	for i := range len(alphabet) {
+		t[alphabet[i]] = byte(i)
+	}
+	t['-'], t['_'] = 62, 63 // RFC 4648 §5
+	return t
+}
+
+func (s *base64State) decode(dst, src []byte) []byte {
+	for len(src) > 0 {
+		if s.careful {
+			dst, src = s.hold(dst, src)
+		} else {
+			dst, src = s.groups(dst, src)
+		}
+	}
+	return dst
+}
+
+// groups decodes until there is a reason to be careful and returns what is left
+// of src then.
+func (s *base64State) groups(dst, src []byte) (out, left []byte) {
+	for i := 0; i < len(src); i++ {
+		if s.bits == 0 { // whole groups, the common case
+			if !s.inLine && (src[i] == '-' || src[i] == '_') { // a line drawn, or the mark of a signature
+				s.careful = true
+				return dst, src[i:]
+			}
+			for i+4 <= len(src) {
+				a, b, c, d := base64Table[src[i]], base64Table[src[i+1]], base64Table[src[i+2]], base64Table[src[i+3]]
+				if a|b|c|d >= 64 {
+					break
+				}
+				v := uint32(a)<<18 | uint32(b)<<12 | uint32(c)<<6 | uint32(d)
+				dst = append(dst, byte(v>>16), byte(v>>8), byte(v))
+				i += 4
+				s.inLine = true
+			}
+			if i == len(src) {
+				break
+			}
+		}
+		v := base64Table[src[i]]
+		s.inLine = src[i] != '\n'
+		if src[i] == '=' {
+			s.acc, s.bits, s.careful = 0, 0, true
+			return dst, src[i+1:]
+		}
+		if v >= 64 {
+			continue
+		}
+		s.acc = s.acc<<6 | uint32(v)
+		if s.bits += 6; s.bits >= 8 {
+			s.bits -= 8
+			dst = append(dst, byte(s.acc>>s.bits))
+		}
+	}
+	return dst, nil
+}
+
+// hold takes octets of a line that is looked at as a whole.
+func (s *base64State) hold(dst, src []byte) (out, left []byte) {
+	n := bytes.IndexByte(src, '\n') + 1
+	if n == 0 {
+		n = len(src)
+	}
+	n = min(n, maxHeld-len(s.line))
+	s.line = append(s.line, src[:n]...)
+	if s.line[len(s.line)-1] == '\n' || len(s.line) == maxHeld {
+		dst = s.look(dst)
+	}
+	return dst, src[n:]
+}
+
+// look decides what the line is that was held.
+func (s *base64State) look(dst []byte) []byte {
+	line := bytes.TrimSpace(s.line)
+	switch {
+	case s.over || !base64Line(line):
+		s.over = true
+		s.rest = append(s.rest, s.line[:min(len(s.line), maxRest-len(s.rest))]...)
+	case len(bytes.Trim(line, "=")) > 0: // another piece
+		for s.careful = false; len(line) > 0; {
+			s.inLine = true
+			dst, line = s.groups(dst, line)
+		}
+		s.inLine = s.line[len(s.line)-1] != '\n'
+	}
+	s.line = s.line[:0]
+	return dst
+}
+
+// base64Line reports a line of nothing but whole groups.
+func base64Line(line []byte) bool {
+	for _, c := range line {
+		if base64Table[c] >= 64 && c != '=' {
+			return false
+		}
+	}
+	drawn := len(line) > 1 && len(bytes.Trim(line, "-_")) == 0
+	return !drawn && (len(line)%4 == 0 || bytes.HasSuffix(line, []byte("=")) || len(line) == maxHeld)
+}
+
+func (s *base64State) finish(dst []byte) []byte {
+	if len(s.line) > 0 {
+		dst = s.look(dst)
+	}
+	return dst
+}
