@@ -219,7 +219,7 @@ func door(cfg *config.Config, log zerolog.Logger) (smtpd.Config, error) {
 		ContentMemory: int64(cfg.Limits.Memory) / 4 * 3, MaxMessage: int64(cfg.Limits.MessageSize), MemorySpool: int64(cfg.Limits.MemorySpool),
 		MinFreeDisk: int64(cfg.Limits.MinFreeDisk), SpoolDir: spool, Log: log,
 		Idle: time.Duration(cfg.Limits.IdleTimeout), Session: time.Duration(cfg.Limits.SessionTimeout), Data: time.Duration(cfg.Limits.DataTimeout),
-		Limits:   message.Limits{SkipHTML: true},
+		Limits:   message.Limits{SkipHTML: true, HeaderBytes: int(cfg.Limits.HeaderSize)},
 		FreeDisk: func() (int64, error) { return ticketstore.FreeDisk(cfg.DataDir) },
 	}
 	for _, r := range cfg.Relay {
