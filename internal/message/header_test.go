@@ -222,6 +222,8 @@ func TestBrokenWords(t *testing.T) {
 	for in, want := range map[string]string{
 		"=?utf-8?Q?Gr=C3=BC=C3=9Fe_aus?":               "Grüße aus",
 		"=?utf-8?Q?Gr=C3=BC=C3=9Fe":                    "Grüße",
+		"=?utf-8?B?=F0=9F=98=80_Gr=C3=BC=C3=9Fe?=":     "😀 Grüße",
+		"=?utf-8?B?w7w=w6Q=?=":                         "üä",
 		"=?utf-8?B?R3LDvMOfZQ":                         "Grüße",
 		"=?utf-8?Q?Was_ist_das?=3F?=":                  "Was ist das??",
 		"=?utf-8?Q?a?= =?utf-8?Q?b?=":                  "ab",

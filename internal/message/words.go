@@ -132,7 +132,7 @@ func (d *wordDecoder) word(w word) {
 		d.charset = w.charset
 	}
 	d.open = true
-	if w.enc == 'q' {
+	if w.enc == 'q' || isQ(w.text) {
 		d.flushBase64()
 		d.octets = appendQ(d.octets, w.text)
 		return
@@ -159,6 +159,22 @@ func (d *wordDecoder) flush() {
 		d.octets = d.octets[:0]
 	}
 	d.open = false
+}
+
+// isQ reports text of the Q encoding in a word that says it is base64, where
+// an equal sign is at the end only, or at the end of a piece.
+func isQ(s string) bool {
+	i := strings.IndexByte(s, '=')
+	if i < 0 || strings.TrimRight(s[i:], "=") == "" {
+		return false
+	}
+	octets := 0
+	for ; i+2 < len(s); i++ {
+		if s[i] == '=' && unhex(s[i+1]) >= 0 && unhex(s[i+2]) >= 0 {
+			octets++
+		}
+	}
+	return octets > 1
 }
 
 // appendQ decodes the Q encoding (RFC 2047 §4.2).
