@@ -120,15 +120,16 @@ func cutParam(s string) (name, value, rest string) {
 // missing, or -1. Only those are known that parts depend on: blanks and equal
 // signs stand in names of files, too.
 func nextParam(s string) int {
+	const longest = 20 // octets of a name with its equal sign
 	for at := 0; ; {
 		i := strings.IndexAny(s[at:], " \t")
 		if i < 0 {
 			return -1
 		}
 		at += i + 1
-		name, _, ok := strings.Cut(s[at:], "=")
+		name, _, ok := strings.Cut(s[at:min(len(s), at+longest)], "=")
 		if !ok {
-			return -1
+			continue
 		}
 		switch base, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(name)), "*"); base {
 		case "charset", "format", "delsp", "boundary", "name", "filename", "type", "method", "protocol", "micalg", "size":

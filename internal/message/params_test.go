@@ -1,6 +1,7 @@
 package message
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,6 +19,7 @@ func TestParseMedia(t *testing.T) {
 		"no semicolon between":        {`text/plain; charset="utf-8" format=flowed; delsp=yes`, "text/plain", params{"charset": "utf-8", "format": "flowed", "delsp": "yes"}},
 		"no semicolon, no quotes":     {`multipart/mixed; boundary=b1 charset=utf-8`, "multipart/mixed", params{"boundary": "b1", "charset": "utf-8"}},
 		"no value":                    {`filename="a.pdf"`, "", params{"filename": "a.pdf"}},
+		"an equal sign far behind":    {"attachment; filename=" + strings.Repeat("a ", 50) + "=b", "attachment", params{"filename": strings.Repeat("a ", 50) + "=b"}},
 		"equal signs in a name":       {`attachment; filename=a b=c.pdf`, "attachment", params{"filename": "a b=c.pdf"}},
 		"parentheses in a name":       {`attachment; filename=plan (final).doc`, "attachment", params{"filename": "plan (final).doc"}},
 		"a quote too many":            {`attachment; filename=a.pdf"`, "attachment", params{"filename": "a.pdf"}},
