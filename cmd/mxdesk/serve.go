@@ -40,6 +40,7 @@ func (serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	stayWithin(int64(cfg.Limits.Memory))
 	tell := e.teller(manager)
 	reloading := e.reload(a, hangup, tell)
 	err = a.Run(e.ctx, app.Options{

@@ -43,7 +43,7 @@ func (e *entry) guess(decode Decoder) Mailbox {
 			shown = decode(w)
 		}
 		if before, rest, ok := strings.Cut(shown, "<"); ok { // a whole mailbox in quotes or in an encoded word
-			shown, inner, _ = strings.Cut(rest, ">")
+			shown, _, _ = strings.Cut(rest, ">")
 			inner = before
 		}
 		if a, ok := loose(shown); ok {
