@@ -110,7 +110,8 @@ func (d *Desk) mayBeAgent(ctx context.Context, a address.Address) (is bool) {
 
 // hashes reads the mail once: its whole hash for the record, and the key under
 // which it is recognised when it comes again (return path, the fields that
-// people see, the body).
+// people see, the body; all octets where not every field was read, so that two
+// mails are never taken for one).
 func hashes(in *Inbound) (sum [32]byte, key ticketstore.MailKey, err error) {
 	whole, ident := sha256.New(), sha256.New()
 	fmt.Fprintf(ident, "%s\n", in.Envelope.From.Key())
@@ -121,6 +122,9 @@ func hashes(in *Inbound) (sum [32]byte, key ticketstore.MailKey, err error) {
 		}
 	}
 	end := min(in.Message.End, in.Content.Size())
+	if in.Message.Cut {
+		end = 0
+	}
 	if err = ticketstore.WriteContent(whole, in.Content, 0, end); err == nil {
 		err = ticketstore.WriteContent(io.MultiWriter(whole, ident), in.Content, end, in.Content.Size())
 	}

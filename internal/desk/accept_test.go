@@ -103,6 +103,30 @@ func TestAcceptTheSameMailAgain(t *testing.T) {
 	}
 }
 
+// TestAcceptTwoMailsWithTooLargeHeaders: what is told apart only by fields that
+// nobody reads is two mails all the same, and neither is dropped.
+func TestAcceptTwoMailsWithTooLargeHeaders(t *testing.T) {
+	for name, fill := range map[string]string{
+		"header": strings.Repeat("X-Filler: "+strings.Repeat("x", 900)+"\r\n", 1200) + "Subject:",
+		"fields": strings.Repeat("a:\r\n", 11_000) + "Subject:",
+		"field":  "Subject: " + strings.Repeat("\t"+strings.Repeat("x", 900)+"\r\n", 80) + "\t",
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newStaffed(t)
+			mail := func(last string) letter {
+				return letter{From: ann, Subject: "x", ID: "same@sender.example", Fields: []string{fill + last}}
+			}
+			first := h.take(mail("one"))
+			if r := h.take(mail("two")); r.Outcome != "new" {
+				t.Errorf("another mail was taken for the first: %+v", r)
+			}
+			if r := h.take(mail("one")); r.Outcome != "duplicate" || r.Ticket != first.Ticket {
+				t.Errorf("the first mail, again: %+v", r)
+			}
+		})
+	}
+}
+
 func TestAcceptTheSameMailForTwoMailboxes(t *testing.T) {
 	for _, order := range [][]string{{support, sales}, {sales, support}} {
 		t.Run(order[0]+" first", func(t *testing.T) {

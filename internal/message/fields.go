@@ -86,7 +86,7 @@ func (p *sectionParser) field(colon, next int) {
 	}
 	raw := trimEnd(p.text[start:next])
 	if len(raw) > maxField {
-		raw = raw[:maxField]
+		raw, p.sec.cut = raw[:maxField], true
 		p.note("a header field is too long and was cut")
 	}
 	f := Field{Name: raw[:colon], Raw: raw, Value: strings.TrimLeft(unfold(raw[colon+1:]), " \t")}
@@ -105,6 +105,8 @@ func (p *sectionParser) stray(line string, next int) {
 		if len(f.Raw)+len(line) < maxField {
 			f.Raw += "\r\n" + line
 			f.Value += " " + strings.TrimLeft(line, " \t")
+		} else {
+			p.sec.cut = true
 		}
 	}
 	p.at = next

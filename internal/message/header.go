@@ -24,7 +24,7 @@ func ReadHeader(c Content, lim Limits) *Header {
 	if sec.misplaced() {
 		sec = sec.join(readSection(c, sec.end, c.Size(), lim.HeaderBytes, true))
 	}
-	h := &Header{Fields: sec.fields, Problems: sec.problems, End: sec.end}
+	h := &Header{Fields: sec.fields, Problems: sec.problems, End: sec.end, Cut: sec.cut}
 	h.From, h.FromErr = readFrom(sec)
 	if h.FromErr != nil {
 		h.Problems = addProblem(h.Problems, "From: "+h.FromErr.Error())
@@ -214,6 +214,7 @@ type section struct {
 	fields   []Field
 	problems []string
 	end      int64 // offset of the body
+	cut      bool  // fields, or parts of them, are beyond the limits and left out
 	// ambiguous is set when the section holds lines that two readers may take
 	// for different things.
 	ambiguous error
@@ -249,7 +250,7 @@ func (s section) join(rest section) section {
 		return s
 	}
 	return section{
-		fields: append(s.fields, rest.fields...), end: rest.end, ambiguous: errBlankLine,
+		fields: append(s.fields, rest.fields...), end: rest.end, cut: s.cut || rest.cut, ambiguous: errBlankLine,
 		problems: append(s.problems, "a blank line stands within the header"),
 	}
 }
@@ -262,7 +263,7 @@ func readSection(src io.ReaderAt, from, to int64, limit int, top bool) section {
 	p.parse()
 	p.sec.end = from + int64(p.at)
 	if cut || p.cut {
-		p.sec.ambiguous = errTooLarge
+		p.sec.cut, p.sec.ambiguous = true, errTooLarge
 		p.sec.problems = addProblem(p.sec.problems, "the header is too large and was cut")
 		p.sec.end = skipHeader(src, p.sec.end, to)
 	}

@@ -73,6 +73,9 @@ type Header struct {
 	Problems []string
 	// End is the offset of the body: behind the blank line.
 	End int64
+	// Cut means that Fields are not all: the header, or a field, is beyond the
+	// limits.
+	Cut bool
 }
 
 // Field is one header field as received, without its line end.
