@@ -57,7 +57,7 @@ func (s *Server) welcome(c *conn) {
 func (c *conn) turnAway(event, why string) {
 	c.log.Info().Str("event", event).Str("reason", why).Msg("connection turned away")
 	if !c.way.tls {
-		_ = c.raw.SetDeadline(time.Now().Add(min(5*time.Second, c.srv.cfg.Idle)))
+		_ = c.raw.SetDeadline(time.Now().Add(min(lastWord, c.srv.cfg.Idle)))
 		_, _ = fmt.Fprintf(c.raw, "421 4.7.0 %s, please try again later\r\n", why)
 	}
 	_ = c.close()

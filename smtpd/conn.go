@@ -25,6 +25,8 @@ const (
 	slowDown = 500 * time.Millisecond
 	// tlsHandshake bounds a handshake.
 	tlsHandshake = time.Minute
+	// lastWord bounds how long a client that has to go may take to read why.
+	lastWord = 5 * time.Second
 )
 
 // conn is one client's connection: what outlives the change to TLS.
@@ -117,12 +119,14 @@ func (c *conn) setBusy(busy bool) {
 
 // farewell is why a connection has to end, and what the client is told.
 type farewell struct {
-	event string
-	reply *smtp.SMTPError
+	event  string
+	reply  *smtp.SMTPError
+	logged bool // used by the goroutine that serves the connection only
 }
 
 // leave makes the connection end as soon as no transaction is open. When none is
-// it wakes at once to say good-bye. The first reason stands.
+// it wakes at once to say good-bye, or within lastWord when its client does not
+// read. The first reason stands.
 func (c *conn) leave(f farewell) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -131,6 +135,7 @@ func (c *conn) leave(f farewell) {
 	}
 	if !c.busy {
 		_ = c.raw.SetReadDeadline(time.Unix(1, 0)) // a dead connection wakes by itself
+		_ = c.raw.SetWriteDeadline(c.writeDeadline())
 	}
 }
 
@@ -187,6 +192,7 @@ func (c *conn) hurry() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_ = c.raw.SetReadDeadline(c.deadline()) // a dead connection wakes by itself
+	_ = c.raw.SetWriteDeadline(c.writeDeadline())
 }
 
 // fill reads until more than n octets wait and returns them all.
@@ -244,14 +250,31 @@ func (c *conn) readLine(mailEnd time.Time) ([]byte, error) {
 	}
 }
 
-// write sends whole reply lines within the idle time.
+// write sends whole reply lines. A client that does not read is borne for as
+// long as a silent one.
 func (c *conn) write(p []byte) error {
-	if err := c.rw.SetWriteDeadline(time.Now().Add(c.srv.cfg.Idle)); err != nil {
+	if err := c.awaitRoom(); err != nil {
 		return err
 	}
 	_, err := c.rw.Write(p)
 	c.hear() // what we took to answer is no silence of the client's
 	return err
+}
+
+// awaitRoom sets the deadline of the next write.
+func (c *conn) awaitRoom() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.raw.SetWriteDeadline(c.writeDeadline())
+}
+
+// writeDeadline is called with mu held.
+func (c *conn) writeDeadline() time.Time {
+	wait := c.srv.bounds().idle
+	if c.last != nil && !c.busy {
+		wait = min(wait, lastWord)
+	}
+	return time.Now().Add(wait)
 }
 
 // secure takes the connection into TLS, and reports whether it is.

@@ -105,7 +105,7 @@ func (s *Server) evict() bool {
 	if victim == nil {
 		return false
 	}
-	victim.leave(farewell{EventEvicted, say(421, 4, 7, 0, "too many connections, and nothing was heard from you; please try again later")})
+	victim.leave(farewell{event: EventEvicted, reply: say(421, 4, 7, 0, "too many connections, and nothing was heard from you; please try again later")})
 	s.evicting++
 	return true
 }

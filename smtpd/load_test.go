@@ -130,3 +130,55 @@ func TestBudgetLeavesRoomForSmallMails(t *testing.T) {
 		t.Error("what was given back is not there")
 	}
 }
+
+// Who does not read what it is told is no better than who says nothing: it is
+// borne for less time in a crowded house, and sent away from a full one.
+func TestClientThatDoesNotReadIsSentAway(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.MaxConnections, cfg.MaxPerIP, cfg.MaxPerNetwork = 3, 100, -1
+	open := func(d *door) {
+		if n := len(d.srv.open()); n != 0 {
+			t.Errorf("%d connections are left", n)
+		}
+	}
+	t.Run("from a full house", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d, events := guarded(t, cfg)
+			defer d.shut()
+			for range 3 {
+				defer d.l.dial("198.51.100.7:4711").Close()
+			}
+			time.Sleep(3 * time.Second)
+			honest := d.dial()
+			expectReply(t, fmt.Sprint(honest.replies()), "[220")
+			expectReply(t, honest.cmd("EHLO client.example"), "250")
+			time.Sleep(6 * time.Second)
+			if n := len(d.srv.open()); n != 3 || events(EventEvicted) != 1 {
+				t.Errorf("%d connections, %d were sent away", n, events(EventEvicted))
+			}
+			honest.close()
+			time.Sleep(5 * time.Second)
+			open(d)
+		})
+	})
+	t.Run("in a transaction", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d := openDoor(t, cfg)
+			defer d.shut()
+			deaf := d.l.dial("198.51.100.7:4711")
+			defer deaf.Close()
+			c := &client{t: t, conn: deaf}
+			buf := make([]byte, 1000)
+			_, _ = deaf.Read(buf)
+			c.send("EHLO client.example\r\n")
+			_, _ = deaf.Read(buf)
+			c.send("MAIL FROM:<ann@client.example>\r\n")
+			synctest.Wait()
+			for range 2 { // from now on the house is crowded
+				defer d.dial().close()
+			}
+			time.Sleep(11 * time.Second)
+			open(d)
+		})
+	})
+}

@@ -206,7 +206,7 @@ func (s *Server) beginStop() {
 	s.checkDrained()
 	s.mu.Unlock()
 	for _, c := range s.open() {
-		c.leave(farewell{EventStopped, say(421, 4, 3, 2, "the server stops, please try again later")})
+		c.leave(farewell{event: EventStopped, reply: say(421, 4, 3, 2, "the server stops, please try again later")})
 	}
 }
 

@@ -231,8 +231,17 @@ func (st *stage) unread(err error) error {
 
 // parting ends a connection that has to go.
 func (st *stage) parting(f *farewell) error {
-	st.log.WithLevel(levelOf(f.event)).Str("event", f.event).Str("reason", f.reply.Message).Msg("connection ended by us")
+	st.logParting(f)
 	return st.bye(f.reply)
+}
+
+// logParting logs once why the connection has to go.
+func (st *stage) logParting(f *farewell) {
+	if f.logged {
+		return
+	}
+	f.logged = true
+	st.log.WithLevel(levelOf(f.event)).Str("event", f.event).Str("reason", f.reply.Message).Msg("connection ended by us")
 }
 
 // bye says a last word and ends the dialogue.
@@ -313,6 +322,9 @@ func (st *stage) Write(p []byte) (int, error) {
 	said := bytes.Repeat(st.inOurWords(line), max(1, st.finals))
 	st.finals = 0
 	if err := st.write(said); err != nil {
+		if f := st.leaving(); f != nil { // the client does not read
+			st.logParting(f)
+		}
 		st.ended = true
 		return 0, err
 	}
