@@ -361,6 +361,8 @@ func (st *stage) inOurWords(reply []byte) []byte {
 		return []byte("250 2.1.5 recipient accepted\r\n")
 	case bytes.HasPrefix(reply, []byte("250 2.0.0 I have successfully ")):
 		return []byte("250 2.0.0 ok\r\n")
+	case bytes.HasPrefix(reply, []byte("502 5.5.1 Missing RCPT TO ")): // BDAT, read over
+		return []byte("503 5.5.1 no valid recipients\r\n")
 	}
 	return reply
 }
