@@ -129,6 +129,16 @@ func TestBudgetLeavesRoomForSmallMails(t *testing.T) {
 	if !b.take(large, large) {
 		t.Error("what was given back is not there")
 	}
+	small := c.memoryFor(c.MemorySpool)
+	n = 0
+	for b.take(small, small) {
+		if n++; n > 1000 {
+			t.Fatal("small mails are not bounded")
+		}
+	}
+	if n != 31 { // of a sixth of 192 MiB, a MiB each, less what the first one took
+		t.Errorf("%d mails of 256 KiB fit beside the large ones, want 31", n)
+	}
 }
 
 // Who does not read what it is told is no better than who says nothing: it is

@@ -72,6 +72,7 @@ func (c *parkedClient) answer(octets string) string {
 			c.t.Fatal(err)
 		}
 	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(time.Minute)) // no measure of speed: a reply that is missing
 	var said strings.Builder
 	for {
 		line, err := c.r.ReadString('\n')
