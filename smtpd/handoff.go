@@ -78,7 +78,7 @@ func (h *handoff) Addr() net.Addr { return &net.UnixAddr{Name: "handoff", Net: "
 func (s *Server) newSession(c *smtp.Conn) (smtp.Session, error) {
 	st, ok := c.Conn().(*stage)
 	if !ok {
-		return nil, trouble("no stage")
+		return nil, trouble()
 	}
 	st.session = &session{srv: s, st: st}
 	return st.session, nil

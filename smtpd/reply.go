@@ -31,14 +31,19 @@ func accepted(r desk.Receipt) *smtp.SMTPError {
 }
 
 // toReply is the one boundary between our errors and a client. A reply and a
-// *desk.Refusal, wrapped or not, are told as they stand; a full disk is 452 (RFC
+// *desk.Refusal, wrapped or not, are told in their words; a full disk is 452 (RFC
 // 5321 §4.2.3); anything else is our own trouble: 451, the sender keeps the
-// mail, and the cause stays in the log.
+// mail, and the cause stays in the log. Each ends with the transaction's id, by
+// which the operator finds it in the log.
 // The result is always a bare *smtp.SMTPError, because go-smtp recognises
-// nothing else and makes a permanent refusal of what it does not know. What is
-// not told as it stands ends with the transaction's id, by which the operator
-// finds it in the log.
+// nothing else and makes a permanent refusal of what it does not know.
 func toReply(err error, tx string) *smtp.SMTPError {
+	r := inWords(err)
+	return &smtp.SMTPError{Code: r.Code, EnhancedCode: r.EnhancedCode, Message: r.Message + " (" + tx + ")"}
+}
+
+// inWords is the reply to err without the id.
+func inWords(err error) *smtp.SMTPError {
 	if own, ok := errors.AsType[*smtp.SMTPError](err); ok {
 		return own
 	}
@@ -47,7 +52,7 @@ func toReply(err error, tx string) *smtp.SMTPError {
 	}
 	r, ok := errors.AsType[*desk.Refusal](err)
 	if !ok || r.Code < 400 || r.Code > 599 {
-		return trouble(tx)
+		return trouble()
 	}
 	e := smtp.EnhancedCode(r.Enhanced)
 	if e[0] != r.Code/100 || e[1] < 0 || e[1] > 999 || e[2] < 0 || e[2] > 999 {
@@ -57,7 +62,7 @@ func toReply(err error, tx string) *smtp.SMTPError {
 	if text == "" {
 		text = "refused"
 	}
-	return &smtp.SMTPError{Code: r.Code, EnhancedCode: e, Message: text + " (" + tx + ")"}
+	return &smtp.SMTPError{Code: r.Code, EnhancedCode: e, Message: text}
 }
 
 // isTrouble reports whether err is ours and not the sender's.
@@ -72,8 +77,8 @@ func noRoom() *smtp.SMTPError {
 	return say(452, 4, 3, 1, "not enough disk space, please try again later")
 }
 
-func trouble(tx string) *smtp.SMTPError {
-	return say(451, 4, 3, 0, fmt.Sprintf("trouble on our side, please try again later (%s)", tx))
+func trouble() *smtp.SMTPError {
+	return say(451, 4, 3, 0, "trouble on our side, please try again later")
 }
 
 // printable keeps the printable ASCII of s, one line of at most limit octets.

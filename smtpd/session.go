@@ -347,7 +347,7 @@ func (s *session) outcome(tx *transaction, size int64, receipt desk.Receipt, err
 	if isTrouble(err) {
 		log(tx.log.Error(), EventTrouble).Str("error", err.Error()).Msg("mail not accepted")
 	} else {
-		log(tx.log.Info(), EventRefused).Int("code", r.Code).Str("reason", r.Message).Msg("mail refused")
+		log(tx.log.Info(), EventRefused).Int("code", r.Code).Str("reason", inWords(err).Message).Msg("mail refused")
 	}
 	return r
 }

@@ -31,7 +31,7 @@ func TestReplies(t *testing.T) {
 		"timeout":            {context.DeadlineExceeded, ours},
 		"refusal":            {&desk.Refusal{Code: 550, Enhanced: [3]int{5, 7, 1}, Text: "closed"}, "550 5.7.1 closed (tx1)"},
 		"wrapped refusal":    {fmt.Errorf("filing: %w", &desk.Refusal{Code: 450, Enhanced: [3]int{4, 2, 0}, Text: "later"}), "450 4.2.0 later (tx1)"},
-		"wrapped reply":      {fmt.Errorf("x: %w", say(552, 5, 3, 4, "large")), "552 5.3.4 large"},
+		"wrapped reply":      {fmt.Errorf("x: %w", say(552, 5, 3, 4, "large")), "552 5.3.4 large (tx1)"},
 		"success as refusal": {&desk.Refusal{Code: 250, Enhanced: [3]int{2, 0, 0}, Text: "fine"}, ours},
 		"no code":            {&desk.Refusal{Text: "fine"}, ours},
 		"class differs":      {&desk.Refusal{Code: 550, Enhanced: [3]int{4, 7, 1}, Text: "closed"}, "550 5.0.0 closed (tx1)"},

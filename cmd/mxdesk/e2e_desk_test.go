@@ -142,6 +142,8 @@ type event struct {
 	Ticket  ticketstore.TicketID
 	Reason  string
 	Error   string
+	Conn    string
+	Tx      string
 }
 
 // code is the exit code, -1 when a signal ended the process.
