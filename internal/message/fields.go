@@ -93,8 +93,24 @@ func (p *sectionParser) field(colon, next int) {
 	if f.Name != strings.TrimSpace(f.Name) || visible(f.Name) != f.Name {
 		p.note("the header holds a field with a malformed name")
 	}
+	if loneCR(raw) {
+		p.sec.ambiguous = errLoneCR
+	}
 	p.sec.fields = append(p.sec.fields, f)
 	p.at = next
+}
+
+// loneCR reports a CR within a line, where some readers end it.
+func loneCR(s string) bool {
+	for {
+		i := strings.IndexByte(s, '\r')
+		if i < 0 || i+1 == len(s) {
+			return false
+		}
+		if s = s[i+1:]; s[0] != '\n' && s[0] != '\r' {
+			return true
+		}
+	}
 }
 
 // stray takes a line that is no field although fields follow: the rest of a

@@ -223,6 +223,7 @@ type section struct {
 // The ways a header section can be ambiguous.
 var (
 	errNotField   = errors.New("the header holds a line that is no field")
+	errLoneCR     = errors.New("the header holds a carriage return that ends no line")
 	errBlankStart = errors.New("the header begins with a blank line")
 	errBlankLine  = errors.New("a blank line stands within the header")
 	errHalf       = errors.New("an octet of the From field is a special character, or half of another one")

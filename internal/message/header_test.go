@@ -73,6 +73,7 @@ func TestFromUnclean(t *testing.T) {
 		"leading blank line":                "\n" + good + "\n",
 		"no-break space behind the name":    "From\u00a0: a@example.org\n\n",
 		"lone carriage return in the field": "From: a@example.org\rFrom: b@example.org\n\n",
+		"lone carriage return elsewhere":    "Subject: x\rFrom: b@example.org\n" + good + "\n",
 		"header cut by its limit":           good + strings.Repeat("X-Fill: "+strings.Repeat("x", 1000)+"\n", 1100) + "\n",
 		"more fields than are read":         good + strings.Repeat("a:\n", maxFields+1) + "\n",
 	} {
@@ -111,6 +112,22 @@ func TestFromClean(t *testing.T) {
 func TestFromErrWraps(t *testing.T) {
 	if h := header("From : a@example.org\n\n"); !errors.Is(h.FromErr, address.ErrAmbiguous) {
 		t.Errorf("FromErr = %v", h.FromErr)
+	}
+}
+
+// TestFirstLineOfAnyLength: where the look for line ends stops, a line may end.
+func TestFirstLineOfAnyLength(t *testing.T) {
+	for n := 1000; n < 1050; n++ {
+		fill := "X: " + strings.Repeat("x", n-3)
+		for _, end := range []string{"\r\n", "\n", "\r"} {
+			raw := strings.ReplaceAll(fill+"\nFrom: a@example.org\nSubject: y\n\nbody\n", "\n", end)
+			if end == "\r" && n >= 1023 {
+				continue // no line end in the first KiB: it is one line
+			}
+			if h := header(raw); h.FromErr != nil || h.Subject != "y" || raw[h.End:] != "body"+end {
+				t.Errorf("%d octets and %q: From %v, subject %q, body %q", n, end, h.FromErr, h.Subject, raw[h.End:])
+			}
+		}
 	}
 }
 

@@ -116,7 +116,10 @@ func (l *lineReader) seek(at int64) {
 func withLines(c Content) Content {
 	head := make([]byte, min(c.Size(), 1024))
 	n, err := c.ReadAt(head, 0)
-	if head = head[:n]; err != nil && err != io.EOF || bytes.IndexByte(head, '\n') >= 0 || bytes.IndexByte(head, '\r') < 0 {
+	if head = head[:n]; int64(n) < c.Size() {
+		head = bytes.TrimSuffix(head, []byte("\r")) // its line feed may be next
+	}
+	if err != nil && err != io.EOF || bytes.IndexByte(head, '\n') >= 0 || bytes.IndexByte(head, '\r') < 0 {
 		return c
 	}
 	return bareCR{c}
