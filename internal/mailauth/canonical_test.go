@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,8 +117,12 @@ func FuzzVerify(f *testing.F) {
 		}
 		if at >= 0 && at < len(signed) {
 			changed := signed[:at] + string(rune(change&0x7f)) + signed[at+1:]
-			sure := input(crlf(changed), "", "", "").Header.FromErr == nil // else nobody is authenticated
-			if sure && good(crlf(changed)) && !theirs(crlf(changed)) {
+			h := input(crlf(changed), "", "", "").Header
+			sure := h.FromErr == nil // else nobody is authenticated
+			// Without a blank line the body begins at the first line that is no field:
+			// all that was signed is as it was. The library reads no such mail.
+			split := !slices.Contains(h.Problems, "the blank line between header and body is missing")
+			if sure && split && good(crlf(changed)) && !theirs(crlf(changed)) {
 				t.Fatalf("good here only: %q", crlf(changed))
 			}
 		}
