@@ -3,6 +3,7 @@ package smtpd
 import (
 	"bytes"
 	"io"
+	"net"
 	"time"
 )
 
@@ -13,8 +14,12 @@ const endOfData = ".\r\n"
 // keep, without the dots that the client put in front of others (RFC 5321
 // §4.5.2). go-smtp would do so octet by octet, which takes longer than
 // everything else that is done with a large mail; it finds an end of content
-// right away instead.
+// right away instead. Of a client that could not be told to go ahead nothing is
+// taken: it will not hear what became of its mail either.
 func (st *stage) readData(keep func([]byte)) error {
+	if st.ended {
+		return net.ErrClosed
+	}
 	var u unstuffer
 	for !u.ended {
 		b, err := st.fill(0, st.speed.deadline(time.Now(), st.bodyEnd))

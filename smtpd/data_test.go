@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"pgregory.net/rapid"
 )
@@ -68,6 +69,33 @@ func TestUnstufferAmongLoneCRs(t *testing.T) {
 		}
 		if whole, _, _ := received(text, []int{len(text) + 1}); content != whole {
 			t.Fatalf("%q depends on how it is cut: %q and %q", text, content, whole)
+		}
+	})
+}
+
+// A client that does not read the 354 is not told either what became of its
+// mail, so the mail is not taken.
+func TestContentBehindAnAnswerThatIsNotReadIsNotTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := openDoor(t, testConfig(t))
+		defer d.shut()
+		deaf := &client{t: t, conn: d.l.dial("198.51.100.7:4711")}
+		defer deaf.conn.Close()
+		hear := func() {
+			if _, err := deaf.conn.Read(make([]byte, 1000)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hear()
+		for _, command := range []string{"EHLO client.example", "MAIL FROM:<ann@client.example>", "RCPT TO:<support@desk.example>"} {
+			deaf.send(command + "\r\n")
+			hear()
+		}
+		deaf.send("DATA\r\n")
+		deaf.send("Subject: x\r\n\r\nx\r\n.\r\n") // taken up once the answer was given up
+		synctest.Wait()
+		if n := len(d.desk.taken()); n != 0 || len(d.srv.open()) != 0 {
+			t.Errorf("%d mails were taken, %d connections are left", n, len(d.srv.open()))
 		}
 	})
 }

@@ -220,7 +220,7 @@ func (s *session) Data(r io.Reader) error {
 	}
 	s.mu.Unlock()
 	if tx == nil {
-		return say(503, 5, 5, 1, "say MAIL first")
+		return s.decline(chunked, say(503, 5, 5, 1, "say MAIL first"))
 	}
 	if chunked {
 		close(tx.started)
@@ -230,7 +230,7 @@ func (s *session) Data(r io.Reader) error {
 		s.st.speed = s.st.meter()
 	}
 	if !s.srv.begin() {
-		return say(421, 4, 3, 2, "the server stops, please try again later")
+		return s.decline(chunked, say(421, 4, 3, 2, "the server stops, please try again later"))
 	}
 	defer s.srv.end()
 	content := s.srv.newSpool()
@@ -246,6 +246,15 @@ func (s *session) Data(r io.Reader) error {
 	receipt, err := s.take(tx, content)
 	s.answerEach(tx)
 	return s.outcome(tx, content.Size(), receipt, err)
+}
+
+// decline answers for content that nobody reads. Behind DATA the connection ends
+// with that, because the content would be read as commands.
+func (s *session) decline(chunked bool, r *smtp.SMTPError) error {
+	if !chunked {
+		s.st.fault = r
+	}
+	return r
 }
 
 // read receives the content. A chunk that makes it too large is read no further:
