@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -89,6 +90,7 @@ func (db *DB) commit(first *request) {
 	write := err == nil && anyApplied(group)
 	if earlyAnswer {
 		group = answer(group, err)
+		time.Sleep(earlyBy)
 	}
 	if write {
 		err = db.finish(tx)

@@ -6,6 +6,7 @@ package ticketstore
 // durability find it. Here all of them hold.
 const (
 	earlyAnswer   = false // a change is answered before it is on disk
+	earlyBy       = 0     // by how much, at least
 	noFlush       = false // nothing is flushed
 	forgetfulSeen = false // which mails were seen is not kept
 )

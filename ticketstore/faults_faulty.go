@@ -2,7 +2,10 @@
 
 package ticketstore
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // The rule that this process breaks is named in the environment: early-answer,
 // no-flush or forgetful.
@@ -11,3 +14,6 @@ var (
 	noFlush       = os.Getenv("MXDESK_FAULT") == "no-flush"
 	forgetfulSeen = os.Getenv("MXDESK_FAULT") == "forgetful"
 )
+
+// earlyBy is long enough for a kill to fall between, however fast the disk is.
+const earlyBy = 30 * time.Millisecond

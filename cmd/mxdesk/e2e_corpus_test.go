@@ -56,7 +56,7 @@ acknowledge = "not-failed"
 		mails = append(mails, m)
 	}
 	for want, raw := range refusals {
-		if got := deliver(server.addr, "", "sender@corpus.example", desk, []byte(raw)); got.String() != want {
+		if got := deliver(server.addr, "", "sender@corpus.example", desk, []byte(raw)); got.words() != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -108,10 +108,10 @@ func judgeReplies(t *testing.T, server *process, mails []*posted) (taken []*post
 		switch {
 		case m.reply.code == 250:
 			taken = append(taken, m)
-		case refusals[m.reply.String()] == "":
+		case refusals[m.reply.words()] == "":
 			t.Errorf("%s: %s", m.name, m.reply)
 		default:
-			count[m.reply.String()]++
+			count[m.reply.words()]++
 		}
 	}
 	accepted := server.events(t, "smtp-accepted")

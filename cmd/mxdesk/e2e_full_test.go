@@ -40,7 +40,7 @@ agents = ["bob@staff.example"]
 	server := d.start()
 	taken := map[[32]byte]bool{}
 	last := fillWithMail(t, server.addr, "serial", taken, 1)
-	if want := "452 4.3.1 not enough disk space, please try again later"; last.String() != want {
+	if want := "452 4.3.1 not enough disk space, please try again later"; last.words() != want {
 		t.Errorf("a full desk says %q, want %q", last, want)
 	}
 	if len(taken) < 5 {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/textproto"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,12 @@ type reply struct {
 }
 
 func (r reply) String() string { return fmt.Sprintf("%d %s", r.code, r.text) }
+
+// replyID is what a refusal ends with: the id under which the log has it.
+var replyID = regexp.MustCompile(` \(m[0-9a-z]{12}\)$`)
+
+// words is the reply without the id at its end.
+func (r reply) words() string { return replyID.ReplaceAllString(r.String(), "") }
 
 // connect opens a connection from a source address on loopback, "" for any, and
 // reads the greeting.
