@@ -322,6 +322,14 @@ func (db *DB) View(ctx context.Context, fn func(View) error) error {
 	return err
 }
 
+// Content implements Store.
+func (db *DB) Content(ctx context.Context, id RecordID) (c Content, err error) {
+	return c, db.View(ctx, func(v View) error {
+		c, err = v.Content(id)
+		return err
+	})
+}
+
 // Wake implements Store.
 func (db *DB) Wake() <-chan struct{} { return db.wake }
 

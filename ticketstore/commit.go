@@ -136,7 +136,7 @@ func (db *DB) applyGroup(tx *bolt.Tx, first *request) (group []*request, due boo
 	for r := first; r != nil; r = db.next(len(group), a.octets) {
 		group = append(group, r)
 		var change Change
-		if change, r.err = decide(r, a.view); r.err != nil {
+		if change, r.err = decide(r, a.view); r.err != nil || change.isEmpty() {
 			continue
 		}
 		if r.err = guard(func() error { return a.check(&change) }); r.err != nil {

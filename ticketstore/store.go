@@ -43,10 +43,13 @@ type Store interface {
 	View(ctx context.Context, fn func(View) error) error
 	// Update calls fn with a view that includes every change applied before,
 	// and applies the Change it returns, whole or not at all. It returns when
-	// the change is on disk. When fn returns an error nothing is changed and
-	// that error is returned. fn runs alone: it must be quick and wait for
+	// the change is on disk; one that holds nothing costs no flush. When fn returns
+	// an error nothing is changed and that error is returned. fn runs alone: it must be quick and wait for
 	// nothing. A ctx that ends while the change is being written has no effect.
 	Update(ctx context.Context, fn func(View) (Change, error)) error
+	// Content opens a record that an Update before has put into the store, as
+	// View.Content does. It asks for no snapshot, which costs more under load.
+	Content(ctx context.Context, id RecordID) (Content, error)
 	// Wake delivers a token after an Update that left outgoing items due.
 	Wake() <-chan struct{}
 	// Close waits for changes under way and releases the store.
@@ -137,6 +140,12 @@ type Change struct {
 	Erase     []TicketID
 	AutoMails []address.Address // automatic mails to count, at the time At
 	At        time.Time
+}
+
+// isEmpty reports whether a change writes nothing.
+func (c *Change) isEmpty() bool {
+	return len(c.Records)+len(c.Tickets)+len(c.Actions)+len(c.MessageIDs)+len(c.Seen)+len(c.Contacts)+
+		len(c.Forget)+len(c.Items)+len(c.Held)+len(c.Erase)+len(c.AutoMails) == 0
 }
 
 // RecordKind says what a record holds.

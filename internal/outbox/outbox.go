@@ -26,8 +26,8 @@ import (
 
 // Store is what the outbox needs of a ticketstore.Store.
 type Store interface {
-	View(ctx context.Context, fn func(ticketstore.View) error) error
 	Update(ctx context.Context, fn func(ticketstore.View) (ticketstore.Change, error)) error
+	Content(ctx context.Context, id ticketstore.RecordID) (ticketstore.Content, error)
 	Wake() <-chan struct{}
 }
 

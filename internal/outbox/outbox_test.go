@@ -35,7 +35,7 @@ func addr(t testing.TB, s string) address.Address {
 }
 
 // queue opens a ticket with n outgoing items that are due at once.
-func queue(t *testing.T, s Store, n int) {
+func queue(t *testing.T, s ticketstore.Store, n int) {
 	t.Helper()
 	now := time.Now()
 	err := s.Update(t.Context(), func(v ticketstore.View) (ticketstore.Change, error) {
@@ -64,7 +64,7 @@ func queue(t *testing.T, s Store, n int) {
 	}
 }
 
-func item(t *testing.T, s Store, id ticketstore.ItemID) ticketstore.OutboxItem {
+func item(t *testing.T, s ticketstore.Store, id ticketstore.ItemID) ticketstore.OutboxItem {
 	t.Helper()
 	var it ticketstore.OutboxItem
 	err := s.View(t.Context(), func(v ticketstore.View) (err error) {
@@ -78,7 +78,7 @@ func item(t *testing.T, s Store, id ticketstore.ItemID) ticketstore.OutboxItem {
 }
 
 // history is a ticket and its actions.
-func history(t *testing.T, s Store, id ticketstore.TicketID) (tk ticketstore.Ticket, actions []ticketstore.Action) {
+func history(t *testing.T, s ticketstore.Store, id ticketstore.TicketID) (tk ticketstore.Ticket, actions []ticketstore.Action) {
 	t.Helper()
 	err := s.View(t.Context(), func(v ticketstore.View) (err error) {
 		if tk, err = v.Ticket(id); err != nil {
@@ -146,7 +146,7 @@ var (
 )
 
 // start runs the outbox until stop is called; stop waits for it.
-func start(t *testing.T, s Store, r Route, cfg Config) (stop func()) {
+func start(t *testing.T, s ticketstore.Store, r Route, cfg Config) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

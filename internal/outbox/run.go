@@ -68,12 +68,7 @@ func (l *loop) round() time.Duration {
 	if early := claimPause - time.Since(l.claimed); early > 0 {
 		return early
 	}
-	due, wait, err := l.look(free)
-	var claimed []ticketstore.OutboxItem
-	if err == nil && len(due) > 0 {
-		claimed, err = l.claim(due)
-		wait = 0
-	}
+	claimed, wait, err := l.claim(free)
 	if err != nil {
 		if l.ctx.Err() == nil {
 			l.cfg.Log.Error().Err(err).Str("event", EventStore).Msg("the store cannot be asked")
@@ -81,7 +76,7 @@ func (l *loop) round() time.Duration {
 		return storePause
 	}
 	if len(claimed) > 0 {
-		l.claimed = time.Now()
+		l.claimed, wait = time.Now(), 0
 	}
 	l.workers += len(claimed)
 	for _, it := range claimed {
@@ -114,51 +109,29 @@ func (l *loop) due(v ticketstore.View, now time.Time, most int) ([]ticketstore.O
 	return items[:min(most, len(items))], err
 }
 
-// look finds due items that are not under way and the time until the next.
-func (l *loop) look(free int) (due []ticketstore.ItemID, wait time.Duration, err error) {
+// claim marks up to free items that are due as sending, each with the time at
+// which it falls due again should its result never be written down. It returns
+// how long it is until the next falls due.
+func (l *loop) claim(free int) (claimed []ticketstore.OutboxItem, wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(l.ctx, storeLimit)
 	defer cancel()
-	err = l.store.View(ctx, func(v ticketstore.View) error {
+	err = l.store.Update(ctx, func(v ticketstore.View) (ticketstore.Change, error) {
 		now := time.Now()
+		claimed, wait = nil, longPause // the store may ask again
 		items, err := l.due(v, now, free)
 		for _, it := range items {
-			due = append(due, it.ID)
+			claimed = append(claimed, l.sending(it, now))
 		}
-		wait = longPause
 		if next, ok := v.NextDue(); ok {
 			// An item that is under way and was queued again by a person stays due.
 			wait = min(max(next.Sub(now), shortPause), longPause)
 		}
-		return err
-	})
-	return due, wait, err
-}
-
-// claim marks items as sending, each with the time at which it falls due again
-// should its result never be written down.
-func (l *loop) claim(due []ticketstore.ItemID) ([]ticketstore.OutboxItem, error) {
-	var claimed []ticketstore.OutboxItem
-	ctx, cancel := context.WithTimeout(l.ctx, storeLimit)
-	defer cancel()
-	err := l.store.Update(ctx, func(v ticketstore.View) (ticketstore.Change, error) {
-		now := time.Now()
-		claimed = nil // the store may ask again
-		for _, id := range due {
-			it, err := v.Item(id)
-			if err != nil {
-				return ticketstore.Change{}, err
-			}
-			if !it.State.Due() || it.Next.After(now) {
-				continue
-			}
-			claimed = append(claimed, l.sending(it, now))
-		}
-		return ticketstore.Change{At: now, Items: claimed}, nil
+		return ticketstore.Change{At: now, Items: claimed}, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("claiming due mail: %w", err)
+		return nil, 0, fmt.Errorf("claiming due mail: %w", err)
 	}
-	return claimed, nil
+	return claimed, wait, nil
 }
 
 // sending is an item at the beginning of an attempt.
@@ -213,11 +186,7 @@ func (l *loop) attempt(it ticketstore.OutboxItem) (r remote.Result, err error) {
 	}()
 	ctx, cancel := context.WithTimeoutCause(l.work, l.cfg.Timeout, fmt.Errorf("delivery over %s", l.cfg.Timeout))
 	defer cancel()
-	var body ticketstore.Content
-	err = l.store.View(ctx, func(v ticketstore.View) error {
-		body, err = v.Content(it.Body)
-		return err
-	})
+	body, err := l.store.Content(ctx, it.Body)
 	if err != nil {
 		return remote.Result{}, fmt.Errorf("reading the mail: %w", err)
 	}

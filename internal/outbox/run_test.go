@@ -29,7 +29,7 @@ func TestCrashInTheMiddle(t *testing.T) {
 		queue(t, s, 1)
 		first := New(s, nil, Config{})
 		l := &loop{Runner: first, ctx: t.Context(), work: t.Context(), underWay: map[ticketstore.ItemID]bool{}}
-		if claimed, err := l.claim([]ticketstore.ItemID{1}); err != nil || len(claimed) != 1 {
+		if claimed, _, err := l.claim(1); err != nil || len(claimed) != 1 {
 			t.Fatalf("claimed %d, %v", len(claimed), err)
 		}
 		// Here the first desk dies.
@@ -97,15 +97,20 @@ func TestConcurrency(t *testing.T) {
 	})
 }
 
-// updates counts the changes of a store.
+// updates counts the changes of a store that write something.
 type updates struct {
-	Store
+	ticketstore.Store
 	n atomic.Int64
 }
 
 func (u *updates) Update(ctx context.Context, fn func(ticketstore.View) (ticketstore.Change, error)) error {
-	u.n.Add(1)
-	return u.Store.Update(ctx, fn)
+	return u.Store.Update(ctx, func(v ticketstore.View) (ticketstore.Change, error) {
+		c, err := fn(v)
+		if len(c.Items) > 0 {
+			u.n.Add(1)
+		}
+		return c, err
+	})
 }
 
 // A full outbox needs one change for each mail: it writes down what became of
@@ -271,10 +276,10 @@ func TestBodyMissing(t *testing.T) {
 
 // flaky is a store whose next calls fail.
 type flaky struct {
-	Store
+	ticketstore.Store
 	mu      sync.Mutex
-	updates int // that still fail
-	views   int
+	updates int // that still fail, of those that write
+	reads   int
 	err     error
 }
 
@@ -288,29 +293,33 @@ func (f *flaky) fail(n *int) error {
 	return f.err
 }
 
-func (f *flaky) View(ctx context.Context, fn func(ticketstore.View) error) error {
-	if err := f.fail(&f.views); err != nil {
-		return err
+func (f *flaky) Content(ctx context.Context, id ticketstore.RecordID) (ticketstore.Content, error) {
+	if err := f.fail(&f.reads); err != nil {
+		return nil, err
 	}
-	return f.Store.View(ctx, fn)
+	return f.Store.Content(ctx, id)
 }
 
 func (f *flaky) Update(ctx context.Context, fn func(ticketstore.View) (ticketstore.Change, error)) error {
-	if err := f.fail(&f.updates); err != nil {
-		return err
-	}
-	return f.Store.Update(ctx, fn)
+	return f.Store.Update(ctx, func(v ticketstore.View) (ticketstore.Change, error) {
+		c, err := fn(v)
+		if err == nil && len(c.Items) > 0 {
+			err = f.fail(&f.updates)
+		}
+		return c, err
+	})
 }
 
 func TestStoreFails(t *testing.T) {
 	tests := map[string]struct {
-		views, updates int // that fail before the delivery
+		reads, updates int // that fail before the delivery
 		after          int // updates that fail behind it
 		err            error
+		none           bool // nothing is delivered
 		state          ticketstore.ItemState
 		event          string
 	}{
-		"reading":               {views: 3, err: ticketstore.ErrFull, state: ticketstore.ItemDelivered, event: EventStore},
+		"reading":               {reads: 1, err: ticketstore.ErrDamaged, none: true, state: ticketstore.ItemDeferred, event: EventDeferred},
 		"claiming":              {updates: 3, err: ticketstore.ErrFull, state: ticketstore.ItemDelivered, event: EventStore},
 		"recording":             {after: 3, err: ticketstore.ErrFull, state: ticketstore.ItemDelivered, event: EventDelivered},
 		"recording, again":      {after: 5, err: ticketstore.ErrFull, state: ticketstore.ItemSending, event: EventUnrecorded},
@@ -322,7 +331,7 @@ func TestStoreFails(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := storetest.New(t)
 				queue(t, s, 1)
-				f := &flaky{Store: s, views: tt.views, updates: tt.updates, err: tt.err}
+				f := &flaky{Store: s, reads: tt.reads, updates: tt.updates, err: tt.err}
 				var log bytes.Buffer
 				r := &route{answer: func(context.Context, int) (remote.Result, error) {
 					f.mu.Lock()
@@ -331,9 +340,9 @@ func TestStoreFails(t *testing.T) {
 					return taken, nil
 				}}
 				stop := start(t, f, r, Config{Log: zerolog.New(&log)})
-				time.Sleep(time.Minute)
+				time.Sleep(50 * time.Second)
 				stop()
-				if it := item(t, s, 1); it.State != tt.state || len(r.at) != 1 {
+				if it := item(t, s, 1); it.State != tt.state || (len(r.at) == 0) != tt.none {
 					t.Errorf("%d deliveries, %+v", len(r.at), it)
 				}
 				if !strings.Contains(log.String(), tt.event) {
