@@ -45,7 +45,6 @@ type transaction struct {
 	size     int64
 	lines    []string // MAIL and RCPT as they were accepted
 	chunking bool
-	full     bool          // it had too many recipients, and that is in the log
 	last     bool          // its last chunk is on its way
 	started  chan struct{} // closed when Data runs for its chunks
 	finished chan struct{} // closed when that Data is over
@@ -60,7 +59,7 @@ func (s *session) phase() (mail bool, rcpts int, chunking bool) {
 	if s.tx == nil {
 		return false, 0, false
 	}
-	return true, len(s.tx.lines) - 1, s.tx.chunking
+	return true, len(s.tx.rcpts), s.tx.chunking
 }
 
 // beginChunks marks the transaction as one whose content comes by BDAT.
@@ -72,7 +71,6 @@ func (s *session) beginChunks(last bool) {
 	}
 	if s.tx != nil && len(s.tx.rcpts) > 0 && !s.tx.chunking {
 		s.tx.chunking = true
-		s.st.enter(sending)
 		s.tx.started, s.tx.finished = make(chan struct{}), make(chan struct{})
 	}
 }
@@ -114,16 +112,15 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	if from != "" {
 		var err error
 		if sender, err = envelopeAddress(from, opts.UTF8); err != nil {
-			r := addressReply(err, 7)
-			s.st.log.Info().Str("event", EventSender).Str("from", from).Int("code", r.Code).Str("error", err.Error()).Msg("sender refused")
-			return r
+			s.st.log.Info().Str("event", EventSender).Str("from", from).Str("error", err.Error()).Msg("sender refused")
+			return addressReply(err, 7)
 		}
 	}
 	id := newID(time.Now())
 	s.mu.Lock()
 	s.tx = &transaction{id: id, from: sender, utf8: opts.UTF8, size: opts.Size, lines: []string{s.st.line}, log: s.st.log.With().Str("tx", id).Logger()}
 	s.mu.Unlock()
-	s.st.enter(addressing)
+	s.st.setBusy(true)
 	return nil
 }
 
@@ -152,9 +149,7 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	}
 	a, err := envelopeAddress(to, tx.utf8)
 	if err != nil {
-		r := addressReply(err, 3)
-		tx.log.Info().Str("event", EventRecipient).Str("from", tx.from.String()).Str("to", to).Int("code", r.Code).Str("error", err.Error()).Msg("recipient refused")
-		return r
+		return addressReply(err, 3)
 	}
 	ctx, cancel := context.WithTimeout(s.srv.base, s.srv.cfg.Idle)
 	defer cancel()
@@ -209,7 +204,7 @@ func (s *session) drop() {
 	}
 	s.mu.Unlock()
 	if tx != nil {
-		s.st.enter(idling)
+		s.st.setBusy(false)
 	}
 }
 
@@ -231,7 +226,6 @@ func (s *session) Data(r io.Reader) error {
 		close(tx.started)
 		defer close(tx.finished)
 	} else {
-		s.st.enter(sending)
 		s.st.bodyEnd, s.st.scan = time.Now().Add(s.srv.cfg.Data), lineScan{}
 		s.st.speed = s.st.meter()
 	}
@@ -318,24 +312,18 @@ func (s *session) take(tx *transaction, content *spool) (desk.Receipt, error) {
 	ctx, cancel := context.WithTimeout(s.srv.base, s.srv.cfg.Idle)
 	defer cancel()
 	in := s.srv.intake.Read(ctx, env, content)
-	if in.Message.Cut {
-		tx.log.Info().Str("event", EventHeaderCut).Msg("the header is larger than what is read of it")
-	}
 	if why := looping(in.Message.Fields, s.srv.cfg.Hostname); why != "" {
 		return desk.Receipt{}, say(554, 5, 4, 6, why)
 	}
 	return s.srv.desk.Accept(ctx, in)
 }
 
-// envelope copies what the dialogue said about the mail, which is now decided
-// about. open is false when the transaction is not the session's open one any more.
+// envelope copies what the dialogue said about the mail. open is false when the
+// transaction is not the session's open one any more.
 func (s *session) envelope(tx *transaction) (env ticketstore.Envelope, open bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.st.conn
-	if open = s.tx == tx; open {
-		c.enter(deciding)
-	}
 	return ticketstore.Envelope{
 		Transaction: tx.id,
 		Connection:  c.id,
@@ -347,7 +335,7 @@ func (s *session) envelope(tx *transaction) (env ticketstore.Envelope, open bool
 		TLS:         c.tls,
 		Protocol:    protocol(c.way.lmtp, s.st.esmtp, c.tls != "", tx.utf8),
 		Received:    time.Now(),
-	}, open
+	}, s.tx == tx
 }
 
 // outcome logs what became of a mail and makes the reply.
@@ -392,7 +380,7 @@ func envelopeAddress(s string, utf8 bool) (address.Address, error) {
 
 // addressReply refuses an address; detail is that of RFC 3463 §3.2: 7 for a
 // sender, 3 for a recipient.
-func addressReply(err error, detail int) *smtp.SMTPError {
+func addressReply(err error, detail int) error {
 	if errors.Is(err, errNeedsUTF8) {
 		return say(553, 5, 6, 7, "an address beyond ASCII needs SMTPUTF8")
 	}

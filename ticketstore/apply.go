@@ -23,16 +23,42 @@ const (
 	monthFormat = "200601"
 )
 
-// applier writes changes into a transaction.
+// applier writes changes into a transaction, those of one group after the other
+// until a checkpoint.
 type applier struct {
-	tx       *bolt.Tx
+	*writer
 	segments *segments
 	view     *view
-	sums     *sums
-	room     int64 // octets of disk that the group may use
-	due      bool
-	octets   int64 // of records, written by the group
+	octets   int64              // of records, written by the transaction
+	before   int64              // of those, by earlier groups
+	room     int64              // octets of disk that the transaction may use
+	due      bool               // the group left items due
+	places   map[RecordID]place // of the group's records
 }
+
+func newApplier(tx *bolt.Tx, s *segments) *applier {
+	return &applier{
+		writer: newWriter(tx), segments: s, places: map[RecordID]place{},
+		view: &view{tx: tx, segments: s, items: map[ItemID]OutboxItem{}},
+	}
+}
+
+// begin readies the transaction for one more group. room is how much disk is
+// free above the reserve.
+func (a *applier) begin(room int64) {
+	a.room, a.before, a.due, a.notes = room, a.octets, false, a.notes[:0]
+	if cap(a.notes) > notesKept {
+		a.notes = nil
+	}
+	clear(a.places)
+	a.segments.beginRun()
+}
+
+// notesKept is how large a buffer of notes may be to be used again.
+const notesKept = 1 << 20
+
+// grown is how many octets of records the group has written.
+func (a *applier) grown() int64 { return a.octets - a.before }
 
 // growth is how many octets of disk an octet of a record may take: its own, and
 // that of the text, which stands twice in an action.
@@ -164,20 +190,17 @@ func (a *applier) put(name, key []byte, value any) error {
 }
 
 func (a *applier) putRaw(name, key, value []byte) error {
-	return a.sums.put(string(name), a.view.table(name), key, value)
+	return a.writer.put(string(name), key, value)
 }
 
-func (a *applier) remove(name, key []byte) error {
-	return a.sums.remove(string(name), a.view.table(name), key)
-}
+func (a *applier) remove(name, key []byte) error { return a.writer.remove(string(name), key) }
 
-// grow raises a bucket's sequence to at least n.
-func (a *applier) grow(bucket []byte, n uint64) error {
-	b := a.tx.Bucket(bucket)
-	if b.Sequence() >= n {
-		return nil
-	}
-	return b.SetSequence(n)
+func (a *applier) grow(name []byte, n uint64) error { return a.writer.grow(string(name), n) }
+
+// putPlace says where a record lies.
+func (a *applier) putPlace(id RecordID, p place) error {
+	a.places[id] = p
+	return a.putRaw(bRecords, key64(uint64(id)), p.encode())
 }
 
 func (a *applier) putRecords(c *Change) error {
@@ -191,7 +214,7 @@ func (a *applier) putRecords(c *Change) error {
 			return err
 		}
 		a.octets += p.end() - p.offset
-		if err := a.putRaw(bRecords, key64(uint64(r.ID)), p.encode()); err != nil {
+		if err := a.putPlace(r.ID, p); err != nil {
 			return err
 		}
 		if err := a.grow(bRecords, uint64(r.ID)); err != nil {
@@ -232,21 +255,11 @@ func messageKey(id string) []byte {
 	return sum[:16]
 }
 
-// period is the part of a table for a day or a month, made when missing.
-type period struct {
-	table
-	path string
-	sums *sums
-}
-
-func (p period) put(key, value []byte) error { return p.sums.put(p.path, p.table, key, value) }
-
 func partPath(name, part []byte) string { return string(name) + "/" + string(part) }
 
-func (a *applier) period(name []byte, at time.Time, format string) (period, error) {
-	part := []byte(at.UTC().Format(format))
-	b, err := a.tx.Bucket(name).CreateBucketIfNotExists(part)
-	return period{table{b, string(name)}, partPath(name, part), a.sums}, err
+// period is the path of the part of a table for a day or a month.
+func period(name []byte, at time.Time, format string) string {
+	return partPath(name, []byte(at.UTC().Format(format)))
 }
 
 // expire drops the days before the last keep ones.
@@ -258,7 +271,7 @@ func (a *applier) expire(name []byte, at time.Time, keep int) error {
 		if day == nil || string(day) >= oldest {
 			return nil
 		}
-		if err := errors.Join(a.sums.forget(partPath(name, day)), b.DeleteBucket(day)); err != nil {
+		if err := a.drop(partPath(name, day)); err != nil {
 			return err
 		}
 	}
@@ -268,7 +281,8 @@ func (a *applier) putMessages(c *Change) error {
 	if len(c.MessageIDs) == 0 {
 		return nil
 	}
-	month, err := a.period(bMessages, c.At, monthFormat)
+	path := period(bMessages, c.At, monthFormat)
+	month, err := a.at(path)
 	if err != nil {
 		return err
 	}
@@ -283,7 +297,7 @@ func (a *applier) putMessages(c *Change) error {
 		if len(refs) >= maxSameID*refSize {
 			continue
 		}
-		if err := month.put(key, append(slices.Clone(refs), actionKey(m.Ticket, m.Action)...)); err != nil {
+		if err := a.writer.put(path, key, append(slices.Clone(refs), actionKey(m.Ticket, m.Action)...)); err != nil {
 			return err
 		}
 	}
@@ -295,15 +309,11 @@ func (a *applier) putSeen(c *Change) error {
 		return nil
 	}
 	for _, s := range c.Seen {
-		day, err := a.period(bSeen, s.At, dayFormat)
-		if err != nil {
-			return err
-		}
 		v, err := json.Marshal(s)
 		if err != nil {
 			return err
 		}
-		if err := day.put(s.Key[:], v); err != nil {
+		if err := a.writer.put(period(bSeen, s.At, dayFormat), s.Key[:], v); err != nil {
 			return err
 		}
 		if err := a.expire(bSeen, s.At, seenDays); err != nil {
@@ -384,7 +394,8 @@ func (a *applier) countAutoMail(c *Change) error {
 	if len(c.AutoMails) == 0 {
 		return nil
 	}
-	day, err := a.period(bAutoMail, c.At, dayFormat)
+	path := period(bAutoMail, c.At, dayFormat)
+	day, err := a.at(path)
 	if err != nil {
 		return err
 	}
@@ -393,7 +404,7 @@ func (a *applier) countAutoMail(c *Change) error {
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		if err := day.put([]byte(to.Key()), binary.BigEndian.AppendUint32(nil, count(old)+1)); err != nil {
+		if err := a.writer.put(path, []byte(to.Key()), binary.BigEndian.AppendUint32(nil, count(old)+1)); err != nil {
 			return err
 		}
 	}

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/sys/unix"
 )
 
@@ -96,10 +95,7 @@ func (db *DB) Backup(ctx context.Context, dir string, progress func(Progress)) (
 	if err != nil {
 		return b.report, err
 	}
-	err = guard(func() error { return db.bolt.View(func(tx *bolt.Tx) error { return b.database(ctx, tx) }) })
-	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
-		err = ErrClosed
-	}
+	err = db.snapshot(ctx, func(tx *bolt.Tx) error { return b.database(ctx, tx) })
 	for _, step := range []func(context.Context) error{b.beside, b.segments, b.finish} {
 		if err == nil {
 			err = step(ctx)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -81,12 +82,18 @@ type DB struct {
 	opt      Options
 	bolt     *bolt.DB
 	segments *segments
+	journal  *journal
 	requests chan *request
 	wake     chan struct{}
 	stop     chan struct{}
 	stopping sync.Once
 	done     chan struct{}
 	failed   atomic.Pointer[error]
+	// unsettled: changes were answered that the database does not hold yet.
+	unsettled atomic.Bool
+
+	mu     sync.RWMutex
+	places map[RecordID]place // of records that the database does not know yet
 }
 
 var _ Store = (*DB)(nil)
@@ -101,43 +108,107 @@ func Open(dir string, opt Options) (*DB, error) {
 	if opt.SegmentSize == 0 {
 		opt.SegmentSize = 256 << 20
 	}
-	b, err := openDatabase(dir)
+	b, j, err := openDatabase(dir)
 	if err != nil {
 		return nil, err
 	}
 	db := &DB{
-		dir: dir, opt: opt, bolt: b,
+		dir: dir, opt: opt, bolt: b, journal: j,
 		requests: make(chan *request, 1024),
 		wake:     make(chan struct{}, 1),
 		stop:     make(chan struct{}),
 		done:     make(chan struct{}),
 	}
 	if err := db.openSegments(); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the store in %s: %w", dir, err), b.Close())
+		return nil, errors.Join(fmt.Errorf("opening the store in %s: %w", dir, err), b.Close(), j.close())
 	}
 	go db.commitLoop()
 	return db, nil
 }
 
-// openDatabase opens the bbolt file of a folder, whatever happened to it last.
-func openDatabase(dir string) (*bolt.DB, error) {
+// openDatabase opens the bbolt file of a folder and its journal, whatever
+// happened to them last. The database then holds all that the journal does.
+func openDatabase(dir string) (*bolt.DB, *journal, error) {
 	path := filepath.Join(dir, dbName)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		if err := create(dir, path); err != nil {
-			return nil, fmt.Errorf("creating the store: %w", err)
+			return nil, nil, fmt.Errorf("creating the store: %w", err)
 		}
 	}
 	b, err := openBolt(path)
 	if err != nil {
-		return nil, fmt.Errorf("opening the store in %s: %w", dir, err)
+		return nil, nil, fmt.Errorf("opening the store in %s: %w", dir, err)
 	}
 	if b, err = renew(dir, b); err != nil {
-		return nil, fmt.Errorf("rewriting the store after a failure: %w", err)
+		return nil, nil, fmt.Errorf("rewriting the store after a failure: %w", err)
 	}
 	if b, err = migrate(dir, b); err != nil {
-		return nil, fmt.Errorf("bringing the store to schema %d: %w", schema, err)
+		return nil, nil, fmt.Errorf("bringing the store to schema %d: %w", schema, err)
 	}
-	return b, nil
+	j, err := openJournal(dir)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("opening the journal in %s: %w", dir, err), b.Close())
+	}
+	if err = guard(func() error { return catchUp(dir, b, j) }); err == nil {
+		err = clearSuspicion(dir)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("reading the journal in %s: %w", dir, err), j.close(), b.Close())
+	}
+	return b, j, nil
+}
+
+// catchUp brings the database up to what the journal says, and the segments.
+func catchUp(dir string, b *bolt.DB, j *journal) error {
+	tx, err := b.Begin(true)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // over already when it is committed
+	applied, err := appliedOf(tx)
+	if err != nil {
+		return err
+	}
+	j.next = applied + 1
+	if noCatchUp {
+		return nil
+	}
+	w := newWriter(tx)
+	runs := segmentRuns{dir: filepath.Join(dir, segmentsName), files: map[uint32]*os.File{}}
+	last, err := j.behind(applied, func(notes []byte) error { return w.replay(notes, runs.put) })
+	if err = errors.Join(err, runs.close()); err != nil || last == applied {
+		return err
+	}
+	j.next = last + 1
+	return errors.Join(w.sums.write(), putApplied(tx, last), tx.Commit())
+}
+
+// segmentRuns writes octets into segments that are not open otherwise.
+type segmentRuns struct {
+	dir   string
+	files map[uint32]*os.File
+}
+
+func (s *segmentRuns) put(segment uint32, offset int64, octets []byte) error {
+	f := s.files[segment]
+	if f == nil {
+		var err error
+		if f, err = os.OpenFile(segmentPath(s.dir, segment), os.O_RDWR, 0); err != nil {
+			return err
+		}
+		s.files[segment] = f
+	}
+	_, err := f.WriteAt(octets, offset)
+	return err
+}
+
+// close puts the segments on disk.
+func (s *segmentRuns) close() error {
+	var errs []error
+	for _, f := range s.files {
+		errs = append(errs, flush(f), f.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // minMap is how much of the address space the database is mapped to, at least.
@@ -231,13 +302,16 @@ func renew(dir string, b *bolt.DB) (*bolt.DB, error) {
 			b, err = openBolt(filepath.Join(dir, dbName))
 		}
 	}
-	if err != nil {
-		return nil, err
+	return b, err
+}
+
+// clearSuspicion removes the mark of a failed commit: everything is on disk.
+func clearSuspicion(dir string) error {
+	err := os.Remove(filepath.Join(dir, suspectName))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
-	if err := errors.Join(os.Remove(mark), syncDir(dir)); err != nil {
-		return nil, errors.Join(err, b.Close())
-	}
-	return b, nil
+	return errors.Join(err, syncDir(dir))
 }
 
 // migrate brings a file of an older schema to this one, forward only.
@@ -310,24 +384,65 @@ func schemaOf(b *bolt.DB) (n uint32, err error) {
 
 // View implements Store.
 func (db *DB) View(ctx context.Context, fn func(View) error) error {
+	return db.snapshot(ctx, func(tx *bolt.Tx) error { return fn(&view{tx: tx, segments: db.segments}) })
+}
+
+// snapshot calls fn with what the database holds, once that is all that was
+// answered before.
+func (db *DB) snapshot(ctx context.Context, fn func(*bolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := guard(func() error {
-		return db.bolt.View(func(tx *bolt.Tx) error { return fn(&view{tx: tx, segments: db.segments}) })
-	})
+	if err := db.settle(ctx); err != nil {
+		return err
+	}
+	return db.read(fn)
+}
+
+// read calls fn with what the database holds, which may not be the newest.
+func (db *DB) read(fn func(*bolt.Tx) error) error {
+	err := guard(func() error { return db.bolt.View(fn) })
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return ErrClosed
 	}
 	return err
 }
 
-// Content implements Store.
+// Content implements Store. A record never changes, so the database is not
+// brought up to date for it.
 func (db *DB) Content(ctx context.Context, id RecordID) (c Content, err error) {
-	return c, db.View(ctx, func(v View) error {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	db.mu.RLock()
+	p, fresh := db.places[id]
+	db.mu.RUnlock()
+	if fresh {
+		return db.segments.open(id, p)
+	}
+	return c, db.read(func(tx *bolt.Tx) error {
+		v := view{tx: tx, segments: db.segments}
 		c, err = v.Content(id)
 		return err
 	})
+}
+
+// keepPlaces notes where records lie that the database does not know yet; nil:
+// it knows all.
+func (db *DB) keepPlaces(places map[RecordID]place) {
+	if len(places) == 0 && places != nil {
+		return
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if places == nil {
+		db.places = nil
+		return
+	}
+	if db.places == nil {
+		db.places = map[RecordID]place{}
+	}
+	maps.Copy(db.places, places)
 }
 
 // Wake implements Store.
@@ -337,7 +452,7 @@ func (db *DB) Wake() <-chan struct{} { return db.wake }
 func (db *DB) Close() error {
 	db.stopping.Do(func() { close(db.stop) })
 	<-db.done
-	return errors.Join(db.bolt.Close(), db.segments.close())
+	return errors.Join(db.bolt.Close(), db.journal.close(), db.segments.close())
 }
 
 // fail ends the life of the store after an I/O error in a commit.

@@ -9,18 +9,29 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 )
 
-// Bounds of one group: how many waiting changes share a commit, and how many
-// octets of records.
+// Bounds of one group: how many waiting changes share a flush, how many octets
+// of records, and of notes.
 const (
 	groupChanges = 256
 	groupOctets  = 64 << 20
+	groupNotes   = 4 << 20
 )
 
-// request is one Update on its way through the committer.
+// A checkpoint writes the database when so many octets of notes stand in the
+// journal, or the oldest of them is so old: a reader may ask for it earlier.
+const (
+	checkpointOctets = 2 << 20
+	checkpointAge    = 250 * time.Millisecond
+)
+
+// embedOctets is up to how many octets of records a group puts into the journal,
+// to save the flush of their segment. They are in the segment, too.
+const embedOctets = 64 << 10
+
+// request is one Update on its way through the committer, or, without fn, a wish
+// for a checkpoint.
 type request struct {
 	ctx     context.Context
 	fn      func(View) (Change, error)
@@ -31,13 +42,24 @@ type request struct {
 
 // Update implements Store.
 func (db *DB) Update(ctx context.Context, fn func(View) (Change, error)) error {
-	r := &request{ctx: ctx, fn: fn, answer: make(chan error, 1)}
+	return db.submit(&request{ctx: ctx, fn: fn, answer: make(chan error, 1)})
+}
+
+// settle returns when the database holds every change that was answered before.
+func (db *DB) settle(ctx context.Context) error {
+	if !db.unsettled.Load() && !earlyAnswer {
+		return nil
+	}
+	return db.submit(&request{ctx: ctx, answer: make(chan error, 1)})
+}
+
+func (db *DB) submit(r *request) error {
 	select {
 	case db.requests <- r:
 	case <-db.stop:
 		return ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-r.ctx.Done():
+		return r.ctx.Err()
 	}
 	select {
 	case err := <-r.answer:
@@ -53,19 +75,23 @@ func (db *DB) Update(ctx context.Context, fn func(View) (Change, error)) error {
 }
 
 // commitLoop is the one goroutine that writes. It takes whatever waits, and
-// never waits for more: a lone change commits at once, a crowd shares a flush.
+// never waits for more: a lone change is flushed at once, a crowd shares a flush.
 func (db *DB) commitLoop() {
 	defer close(db.done)
 	debug.SetPanicOnFault(true) // see guard
+	c := &committer{DB: db, old: time.NewTimer(checkpointAge)}
+	defer c.end()
 	for {
 		select {
 		case r := <-db.requests:
-			db.commit(r)
+			c.group(r)
+		case <-c.old.C:
+			c.checkpoint()
 		case <-db.stop:
 			for { // changes handed in before the stop
 				select {
 				case r := <-db.requests:
-					db.commit(r)
+					c.group(r)
 				default:
 					return
 				}
@@ -74,36 +100,59 @@ func (db *DB) commitLoop() {
 	}
 }
 
-// commit applies first and what waits behind it in one transaction, and
-// answers each when all is on disk.
-func (db *DB) commit(first *request) {
-	if err := db.failed.Load(); err != nil {
+// committer is the state of the goroutine that writes.
+type committer struct {
+	*DB
+	// open is the transaction of the database that all groups since the last
+	// checkpoint went into; nil when there was none.
+	open *applier
+	old  *time.Timer // runs out when the open transaction is to be ended
+}
+
+// end writes what is left, unless what is on disk is unknown. A journal that
+// nothing is left of must not keep texts that are erased later.
+func (c *committer) end() {
+	c.old.Stop()
+	if c.checkpoint() == nil {
+		_ = c.journal.clear()
+	}
+	if c.open != nil {
+		_ = c.open.tx.Rollback()
+	}
+}
+
+// group applies first and what waits behind it, and answers each when all is in
+// the journal.
+func (c *committer) group(first *request) {
+	if err := c.failed.Load(); err != nil {
 		first.answer <- *err
 		return
 	}
-	tx, err := db.bolt.Begin(true)
-	if err != nil {
-		first.answer <- fmt.Errorf("beginning a transaction: %w", err)
-		return
-	}
-	group, due, err := db.applyGroup(tx, first)
+	group, wished, err := c.apply(first)
 	write := err == nil && anyApplied(group)
-	if earlyAnswer {
-		group = answer(group, err)
+	if earlyAnswer && write {
+		group = answer(group, nil)
 		time.Sleep(earlyBy)
 	}
-	if write {
-		err = db.finish(tx)
-	} else {
-		err = errors.Join(err, tx.Rollback(), db.undoSegments())
+	switch {
+	case write:
+		err = c.log()
+	case err == nil:
+		c.leave()
 	}
-	if due && err == nil {
+	if err != nil {
+		err = errors.Join(err, c.undo())
+	}
+	if err == nil && write && c.open.due {
 		select {
-		case db.wake <- struct{}{}:
+		case c.wake <- struct{}{}:
 		default:
 		}
 	}
 	answer(group, err)
+	if len(wished) > 0 || c.journal.end >= checkpointOctets {
+		answer(wished, c.checkpoint())
+	}
 }
 
 // answer tells each caller of a group what became of its change.
@@ -126,15 +175,21 @@ func anyApplied(group []*request) bool {
 	return false
 }
 
-// applyGroup runs first and the changes that wait. An error is the group's:
-// nothing of it may be committed.
-func (db *DB) applyGroup(tx *bolt.Tx, first *request) (group []*request, due bool, err error) {
-	a := applier{tx: tx, segments: db.segments, view: &view{tx: tx, segments: db.segments, items: map[ItemID]OutboxItem{}}, sums: newSums(tx), room: db.room()}
-	for _, name := range inSequence {
-		tx.Bucket(name).FillPercent = sequenceFill
-	}
-	for r := first; r != nil; r = db.next(len(group), a.octets) {
+// apply runs first and the changes that wait. An error is the group's: nothing
+// of it may stay. wished are those who wait for a checkpoint.
+func (c *committer) apply(first *request) (group, wished []*request, err error) {
+	var a *applier
+	for r := first; r != nil; r = c.next(len(group), a) {
+		if r.fn == nil {
+			wished = append(wished, r)
+			continue
+		}
 		group = append(group, r)
+		if a == nil {
+			if a, err = c.begin(); err != nil {
+				return group, wished, err
+			}
+		}
 		var change Change
 		if change, r.err = decide(r, a.view); r.err != nil || change.isEmpty() {
 			continue
@@ -143,20 +198,34 @@ func (db *DB) applyGroup(tx *bolt.Tx, first *request) (group []*request, due boo
 			continue
 		}
 		if err := guard(func() error { return a.apply(&change) }); err != nil {
-			return group, false, fmt.Errorf("writing: %w", err)
+			return group, wished, fmt.Errorf("writing: %w", err)
 		}
 		r.applied = true
 	}
-	return group, a.due, guard(a.sums.write)
+	return group, wished, nil
+}
+
+// begin readies the open transaction for a group.
+func (c *committer) begin() (*applier, error) {
+	if c.open == nil {
+		tx, err := c.bolt.Begin(true)
+		if err != nil {
+			return nil, fmt.Errorf("beginning a transaction: %w", err)
+		}
+		c.open = newApplier(tx, c.segments)
+	}
+	a := c.open
+	a.begin(c.room())
+	return a, nil
 }
 
 // next takes a waiting request, nil when there is none or the group is full.
-func (db *DB) next(n int, octets int64) *request {
-	if n >= groupChanges || octets >= groupOctets {
+func (c *committer) next(n int, a *applier) *request {
+	if n >= groupChanges || a != nil && (a.grown() >= groupOctets || len(a.notes) >= groupNotes) {
 		return nil
 	}
 	select {
-	case r := <-db.requests:
+	case r := <-c.requests:
 		return r
 	default:
 		return nil
@@ -176,27 +245,116 @@ func decide(r *request, v View) (change Change, err error) {
 	return r.fn(v)
 }
 
-// finish makes a transaction durable: segments first, because the database
-// refers to them.
-func (db *DB) finish(tx *bolt.Tx) error {
-	if err := db.segments.sync(); err != nil {
-		err = errors.Join(err, tx.Rollback())
-		if errors.Is(err, errSync) {
-			return db.fail(err)
-		}
-		return errors.Join(fmt.Errorf("writing a segment: %w", err), db.undoSegments())
+// log makes a group durable: its records first, because the notes refer to them.
+// Records that are few go into the journal themselves. An error that leaves the
+// state of the disk unknown ends the store's life.
+func (c *committer) log() error {
+	if err := c.segments.write(); err != nil {
+		return fmt.Errorf("writing a segment: %w", err)
 	}
-	if err := guard(tx.Commit); err != nil {
-		_ = guard(tx.Rollback) // over already, unless the commit panicked
-		return db.fail(fmt.Errorf("committing: %w", err))
+	notes := c.open.notes
+	if r, whole := c.segments.run(); !whole {
+		if err := c.segments.sync(); err != nil {
+			return c.fail(err)
+		}
+	} else if len(r.octets) > 0 {
+		notes = appendRun(notes, r.segment, r.offset, r.octets)
+		c.open.notes = notes
+	}
+	if err := c.journal.write(notes); err != nil {
+		return fmt.Errorf("writing the journal: %w", err)
+	}
+	if err := flush(c.journal.f); err != nil {
+		return c.fail(errors.Join(fmt.Errorf("flushing the journal: %w", err), c.journal.spoil()))
+	}
+	if !c.unsettled.Swap(true) {
+		c.old.Reset(checkpointAge)
+	}
+	c.journal.keep(notes)
+	c.segments.keep()
+	c.keepPlaces(c.open.places)
+	return nil
+}
+
+// leave ends a transaction that nothing was written in.
+func (c *committer) leave() {
+	if c.open != nil && !c.unsettled.Load() {
+		_ = c.open.tx.Rollback()
+		c.open = nil
+	}
+}
+
+// undo takes a group back: the transaction is begun anew, with what the journal
+// holds since the last checkpoint.
+func (c *committer) undo() error {
+	if c.failed.Load() != nil {
+		return nil // nothing is written any more
+	}
+	if err := c.segments.rewind(); err != nil {
+		return c.fail(fmt.Errorf("cutting a segment: %w", err))
+	}
+	if c.open == nil {
+		return nil
+	}
+	err := c.open.tx.Rollback()
+	c.open = nil
+	if err == nil && c.unsettled.Load() {
+		err = c.again()
+	}
+	if err != nil {
+		return c.fail(fmt.Errorf("taking changes back: %w", err))
 	}
 	return nil
 }
 
-// undoSegments cuts off what a failed group appended.
-func (db *DB) undoSegments() error {
-	if err := db.segments.rewind(); err != nil {
-		return db.fail(fmt.Errorf("cutting a segment: %w", err))
+// again makes the open transaction of what the journal holds.
+func (c *committer) again() error {
+	a, err := c.begin()
+	if err != nil {
+		return err
+	}
+	applied, err := appliedOf(a.tx)
+	if err != nil {
+		return err
+	}
+	last, err := c.journal.behind(applied, func(notes []byte) error {
+		return guard(func() error { return a.replay(notes, inPlace) })
+	})
+	if err == nil && last != c.journal.next-1 {
+		err = fmt.Errorf("%w: %s ends with record %d instead of %d", ErrDamaged, journalName, last, c.journal.next-1)
+	}
+	return err
+}
+
+// inPlace leaves a run of octets where it is.
+func inPlace(uint32, int64, []byte) error { return nil }
+
+// checkpoint brings the database up to what was answered, and begins the journal
+// again. An error ends the store's life: what was answered is in the journal.
+func (c *committer) checkpoint() error {
+	if err := c.failed.Load(); err != nil {
+		return *err
+	}
+	if !c.unsettled.Load() {
+		return nil
+	}
+	if err := c.segments.sync(); err != nil {
+		return c.fail(err)
+	}
+	tx := c.open.tx
+	err := guard(func() error {
+		return errors.Join(c.open.sums.write(), putApplied(tx, c.journal.next-1), tx.Commit())
+	})
+	if err != nil {
+		_ = guard(tx.Rollback) // over already, unless the commit panicked
+		c.open = nil
+		return c.fail(fmt.Errorf("committing: %w", err))
+	}
+	c.open = nil
+	c.unsettled.Store(false)
+	c.keepPlaces(nil)
+	if err := c.journal.restart(); err != nil {
+		return c.fail(fmt.Errorf("cutting the journal: %w", err))
 	}
 	return nil
 }

@@ -103,7 +103,7 @@ func (c *compaction) sizes() (database, segments int64, err error) {
 
 // plan finds what is referred to, and the segments that hold anything else.
 func (c *compaction) plan() error {
-	err := c.db.bolt.View(func(tx *bolt.Tx) error {
+	err := c.db.snapshot(context.Background(), func(tx *bolt.Tx) error {
 		for e := range tableOf(tx, bRecords).from(nil) {
 			p, err := place{}, e.err
 			if err == nil {

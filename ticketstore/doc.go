@@ -5,8 +5,10 @@
 // it. A caller reads through a [View], a consistent snapshot, and writes by
 // handing [Store.Update] a function that looks at a View and returns a
 // [Change]. One goroutine applies the changes of all waiting callers in one
-// transaction: it appends and flushes the segments, commits the bbolt file, and
-// only then answers. A nil error therefore means: on disk.
+// transaction: it appends to the segments, notes every changed entry in a
+// journal, flushes that, and only then answers. A nil error therefore means: on
+// disk. The bbolt file gets the changes of many such groups in one commit, at the
+// latest when somebody wants to read.
 package ticketstore
 
 import "io"

@@ -77,5 +77,5 @@ func (a *applier) eraseRecord(id RecordID) error {
 	} else if err != nil && !errors.Is(err, ErrDamaged) {
 		return err
 	}
-	return a.putRaw(bRecords, key64(uint64(id)), place{}.encode())
+	return a.putPlace(id, place{})
 }

@@ -9,4 +9,5 @@ const (
 	earlyBy       = 0     // by how much, at least
 	noFlush       = false // nothing is flushed
 	forgetfulSeen = false // which mails were seen is not kept
+	noCatchUp     = false // what the journal holds is not brought into the database
 )

@@ -8,11 +8,12 @@ import (
 )
 
 // The rule that this process breaks is named in the environment: early-answer,
-// no-flush or forgetful.
+// no-flush, forgetful or no-catch-up.
 var (
 	earlyAnswer   = os.Getenv("MXDESK_FAULT") == "early-answer"
 	noFlush       = os.Getenv("MXDESK_FAULT") == "no-flush"
 	forgetfulSeen = os.Getenv("MXDESK_FAULT") == "forgetful"
+	noCatchUp     = os.Getenv("MXDESK_FAULT") == "no-catch-up"
 )
 
 // earlyBy is long enough for a kill to fall between, however fast the disk is.

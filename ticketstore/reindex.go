@@ -133,6 +133,7 @@ func (r *repair) write() error {
 			return errors.Join(err, f.abandon())
 		}
 	}
+	f.applied = r.applied
 	kept := path + ".damaged-" + r.at.Format("20060102T150405")
 	switch err := os.Link(path, kept); {
 	case err == nil:

@@ -126,6 +126,10 @@ func (r *repair) gather() error {
 	if r.rolled {
 		r.report.Notes = append(r.report.Notes, "a meta page is damaged: what was changed last may be missing, and mails that were never told to be taken may be among the recovered ones")
 	}
+	notes, err := r.journal(r.dir)
+	if r.report.Notes = append(r.report.Notes, notes...); err != nil {
+		return err
+	}
 	r.copies = map[RecordID][]raw{}
 	if r.opt.Backup != "" {
 		if err := r.gatherBackup(); err != nil {

@@ -218,3 +218,39 @@ func TestRepairNeedsTheStoreForItself(t *testing.T) {
 		t.Errorf("repaired: %v", err)
 	}
 }
+
+// What stands in the journal alone is part of a store that is to be repaired, and
+// newer than what the database has; also without a database.
+func TestRepairReadsTheJournal(t *testing.T) {
+	dir, without := t.TempDir(), t.TempDir()
+	db := filled(t, dir, 5)
+	storetest.Dump(t, db) // brings the database up to date
+	for _, subject := range []string{"newer", "newest"} {
+		if _, err := put(t.Context(), db, subject); err != nil {
+			t.Fatal(err)
+		}
+	}
+	crashed := t.TempDir()
+	copyTree(t, dir, crashed)
+	good, _ := storetest.Dump(t, db)
+	copyTree(t, crashed, without)
+	ticketstore.DropEntry(t, crashed, 2)
+	if err := os.Remove(filepath.Join(without, "desk.db")); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{crashed, without} {
+		db, r := repaired(t, bad, "")
+		got, _ := storetest.Dump(t, db)
+		for _, name := range []string{"ticket 6", "ticket 7", "action 6/1", "action 7/1"} {
+			if got[name] != good[name] || good[name] == "" {
+				t.Errorf("%s is %s, was %s; %+v", name, got[name], good[name], r)
+			}
+		}
+		if id, err := put(t.Context(), db, "after"); err != nil || id != 8 {
+			t.Errorf("next is ticket %s, %v", id, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -24,6 +24,8 @@ type fresh struct {
 	tx   *bolt.Tx
 	size int
 	sums map[string]sum // of the tables, by path
+	// applied is the number of the last record of the journal that it holds.
+	applied uint64
 }
 
 func newFresh(path string) (*fresh, error) {
@@ -112,6 +114,9 @@ func (f *fresh) install() error {
 		_, berr := f.bucket([][]byte{name})
 		err = errors.Join(err, berr)
 	}
+	if f.applied > 0 {
+		err = errors.Join(err, putApplied(f.tx, f.applied))
+	}
 	if err = errors.Join(err, meta.Put(schemaKey, schemaValue(schema))); err != nil {
 		return errors.Join(err, f.abandon())
 	}
@@ -145,7 +150,10 @@ func rewrite(dir string, old *bolt.DB, change func(name, key, value []byte) ([]b
 	if err != nil {
 		return errors.Join(err, old.Close())
 	}
-	err = old.View(func(tx *bolt.Tx) error {
+	err = old.View(func(tx *bolt.Tx) (err error) {
+		if f.applied, err = appliedOf(tx); err != nil {
+			return err
+		}
 		return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
 			if slices.Equal(name, bMeta) {
 				return nil // made anew

@@ -2,12 +2,14 @@ package ticketstore
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -36,7 +38,8 @@ type salvage struct {
 	sequences map[string]uint64
 	sums      map[string]sum // those that the tables had to come to
 	damaged   map[string]bool
-	rolled    bool // a meta page is damaged: the newest transaction may be missing
+	rolled    bool   // a meta page is damaged: the newest transaction may be missing
+	applied   uint64 // number of the last journal record that the database holds
 	images    []*image
 }
 
@@ -86,7 +89,7 @@ func (s *salvage) store(path string, problem func(error)) error {
 		}
 		if string(path[0]) == string(bMeta) {
 			old = old || bytes.Equal(key, schemaKey) && !bytes.Equal(sealed, schemaValue(schema))
-			s.addSum(key, sealed)
+			s.addMeta(key, sealed)
 			return
 		}
 		value, err := unseal(string(path[0]), key, sealed)
@@ -116,7 +119,12 @@ func (s *salvage) store(path string, problem func(error)) error {
 	return nil
 }
 
-func (s *salvage) addSum(key, sealed []byte) {
+func (s *salvage) addMeta(key, sealed []byte) {
+	if bytes.Equal(key, appliedKey) {
+		if v, err := unseal(string(bMeta), key, sealed); err == nil && len(v) == 8 {
+			s.applied = binary.BigEndian.Uint64(v)
+		}
+	}
 	path, ok := strings.CutPrefix(string(key), "sum ")
 	if !ok {
 		return
@@ -145,6 +153,83 @@ func (s *salvage) compare(got map[string]*sum) {
 			s.damaged[string(name)] = true
 		}
 	}
+}
+
+// journal brings what was found in the database up to what the journal of a
+// folder says. It returns, in words, what was wrong with it.
+func (s *salvage) journal(dir string) (notes []string, err error) {
+	f, err := os.Open(filepath.Join(dir, journalName))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	runs := segmentRuns{dir: filepath.Join(dir, segmentsName), files: map[uint32]*os.File{}}
+	err = readJournal(f, func(rec journalRecord) error {
+		if rec.number <= s.applied {
+			return nil
+		}
+		if rec.number > s.applied+1 {
+			notes = append(notes, fmt.Sprintf("the journal begins with record %d and the database ends with %d: what was changed between them is missing or older", rec.number, s.applied))
+		}
+		s.applied = rec.number
+		err := error(nil)
+		if !rec.damaged {
+			err = eachNote(rec.notes, func(n note) error { return s.note(&n, &runs) })
+		}
+		if rec.damaged || errors.Is(err, ErrDamaged) {
+			notes = append(notes, fmt.Sprintf("record %d of the journal is damaged: what it changed is missing or older", rec.number))
+			return nil
+		}
+		return err
+	})
+	return notes, errors.Join(err, runs.close())
+}
+
+// note does what a note of the journal says.
+func (s *salvage) note(n *note, runs *segmentRuns) error {
+	path, key := string(n.fields[0]), string(n.fields[1])
+	total := s.sums[path]
+	switch n.kind {
+	case notePut:
+		if _, there := s.tables[path][key]; !there {
+			total.Entries++
+		}
+		delete(s.tables[path], key)
+		s.add(path, key, slices.Clone(n.fields[2]), fromStore)
+	case noteRemove:
+		if _, there := s.tables[path][key]; there {
+			total.Entries--
+		}
+		delete(s.tables[path], key)
+	case noteDrop:
+		delete(s.tables, path)
+		delete(s.sums, path)
+		return nil
+	case noteGrow:
+		last, err := n.number()
+		if err != nil {
+			return err
+		}
+		total.Sequence = max(total.Sequence, last)
+		s.sequences[path] = max(s.sequences[path], last)
+	default:
+		segment, offset, err := n.run()
+		if err != nil {
+			return err
+		}
+		err = runs.put(segment, offset, n.fields[1])
+		if errors.Is(err, os.ErrNotExist) {
+			err = nil // a segment that is lost: its records are said to be
+		}
+		return err
+	}
+	if _, known := s.sums[path]; known {
+		s.sums[path] = total
+	}
+	return nil
 }
 
 // undivided are the tables whose entries on loose pages are of use: what is in

@@ -145,9 +145,18 @@ type segments struct {
 	files   map[uint32]*os.File
 	current uint32
 	end     int64 // of the records written so far in the current segment
-	durable int64 // of those that are on disk
+	kept    int64 // of those that count
 	w       *bufio.Writer
-	dirty   bool
+	dirty   bool // something is not flushed
+	group   run
+	whole   bool // group holds all that was appended since beginRun
+}
+
+// run is octets of a segment.
+type run struct {
+	segment uint32
+	offset  int64
+	octets  []byte
 }
 
 // openSegments opens the folder and cuts a torn record off the tail. from says
@@ -265,7 +274,7 @@ func (s *segments) start(n uint32) error {
 	s.mu.Lock()
 	s.files[n] = f
 	s.mu.Unlock()
-	s.current, s.end, s.durable, s.w = n, 0, 0, nil
+	s.current, s.end, s.kept, s.w = n, 0, 0, nil
 	return nil
 }
 
@@ -318,7 +327,7 @@ func (s *segments) cutTail(from place) error {
 			return err
 		}
 	}
-	s.end, s.durable = off, off
+	s.end, s.kept = off, off
 	return nil
 }
 
@@ -342,9 +351,10 @@ func (s *segments) append(r Record, crc uint32) (place, error) {
 		return place{}, err
 	}
 	if s.end >= s.max {
-		if err := s.sync(); err != nil {
+		if err := errors.Join(s.write(), s.sync()); err != nil {
 			return place{}, err
 		}
+		s.whole = false
 		if err := s.start(s.current + 1); err != nil {
 			return place{}, err
 		}
@@ -355,44 +365,75 @@ func (s *segments) append(r Record, crc uint32) (place, error) {
 	p := place{segment: s.current, offset: s.end, meta: uint32(len(meta)), body: r.Content.Size(), sum: r.SHA256}
 	h := head{kind: r.Kind, id: r.ID, body: p.body, bodyCRC: crc, sum: r.SHA256}
 	s.dirty = true
-	if _, err := s.w.Write(encodeHead(h, meta)); err != nil {
+	w := io.Writer(s.w)
+	if s.whole = s.whole && int64(len(s.group.octets))+p.end()-p.offset <= embedOctets; s.whole {
+		w = io.MultiWriter(s.w, &s.group)
+	}
+	if _, err := w.Write(encodeHead(h, meta)); err != nil {
 		return place{}, err
 	}
-	if err := WriteContent(s.w, r.Content, 0, p.body); err != nil {
+	if err := WriteContent(w, r.Content, 0, p.body); err != nil {
 		return place{}, err
 	}
 	s.end = p.end()
 	return p, nil
 }
 
-// errSync marks an error after which the file's state is unknown.
-var errSync = errors.New("flushing a segment")
+// Write adds to a run.
+func (r *run) Write(p []byte) (int, error) {
+	r.octets = append(r.octets, p...)
+	return len(p), nil
+}
 
-// sync puts everything appended on disk.
+// beginRun begins to note what is appended.
+func (s *segments) beginRun() {
+	s.group, s.whole = run{s.current, s.end, s.group.octets[:0]}, true
+}
+
+// run returns what was appended since beginRun; not whole when it is too much.
+func (s *segments) run() (r run, whole bool) { return s.group, s.whole }
+
+// write puts everything appended into the file; a crash of the process does not
+// harm it from then on.
+func (s *segments) write() error {
+	if s.w == nil {
+		return nil
+	}
+	return s.w.Flush()
+}
+
+// sync puts everything written on disk.
 func (s *segments) sync() error {
 	if !s.dirty {
 		return nil
 	}
-	if err := s.w.Flush(); err != nil {
-		return err
-	}
 	if err := flush(s.files[s.current]); err != nil {
-		return fmt.Errorf("%w: %w", errSync, err)
+		return fmt.Errorf("flushing a segment: %w", err)
 	}
-	s.durable, s.dirty = s.end, false
+	s.dirty = false
 	return nil
 }
 
-// rewind forgets what was appended since the last sync.
+// keep makes what was written count.
+func (s *segments) keep() { s.kept = s.end }
+
+// rewind forgets what was appended and does not count.
 func (s *segments) rewind() error {
-	if !s.dirty {
+	if s.w == nil || s.end == s.kept {
 		return nil
 	}
-	s.w, s.dirty, s.end = nil, false, s.durable
-	return s.files[s.current].Truncate(s.durable)
+	s.w, s.end = nil, s.kept
+	return s.files[s.current].Truncate(s.kept)
 }
 
-func (s *segments) content(p place) (Content, error) {
+// open returns the octets of a record whose checksum is right.
+func (s *segments) open(id RecordID, p place) (Content, error) {
+	if p.gone() {
+		return nil, fmt.Errorf("record %d: %w", id, ErrGone)
+	}
+	if err := s.verify(id, p); err != nil {
+		return nil, fmt.Errorf("%w: record %d in segment %d: %w", ErrDamaged, id, p.segment, err)
+	}
 	f, err := s.file(p.segment)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package ticketstore
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -45,7 +46,7 @@ func FuzzSegment(f *testing.F) {
 		}
 		p, err := s.append(next, crc)
 		if err == nil {
-			err = s.sync()
+			err = errors.Join(s.write(), s.sync())
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -242,13 +242,7 @@ func (v *view) Content(id RecordID) (Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.gone() {
-		return nil, fmt.Errorf("record %d: %w", id, ErrGone)
-	}
-	if err := v.segments.verify(id, p); err != nil {
-		return nil, fmt.Errorf("%w: record %d in segment %d: %w", ErrDamaged, id, p.segment, err)
-	}
-	return v.segments.content(p)
+	return v.segments.open(id, p)
 }
 
 func (v *view) Mailboxes() iter.Seq2[string, TicketID] {

@@ -87,11 +87,12 @@ func TestKillLoop(t *testing.T) {
 	}
 }
 
-// The loop finds a program that answers too early, and one that forgets which
-// mails it has seen.
+// The loop finds a program that answers too early, one that forgets which mails
+// it has seen, and one that does not read its journal when it starts.
 func TestKillLoopFindsFaults(t *testing.T) {
 	findsFault(t, "TestKillLoop", "early-answer", "is 0 times in the store")
 	findsFault(t, "TestKillLoop", "forgetful", "is 2 times in the store")
+	findsFault(t, "TestKillLoop", "no-catch-up", "is 0 times in the store")
 }
 
 // load is all mail that was ever sent to the desk.

@@ -43,7 +43,7 @@ func TestDiskErrorAtEverySystemCall(t *testing.T) {
 
 // The system calls find a program that answers before it commits.
 func TestSystemCallsFindFaults(t *testing.T) {
-	findsFault(t, "TestKillAtEverySystemCall", "early-answer", "was answered with 250 and is not in the store")
+	findsFault(t, "TestKillAtEverySystemCall/calls/pwrite64", "early-answer", "was answered with 250 and is not in the store", "MXDESK_EVERY_CALL=1")
 }
 
 // inject tries calls from the first to the one that never comes. The short form
