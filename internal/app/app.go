@@ -232,19 +232,20 @@ func door(cfg *config.Config, log zerolog.Logger) (smtpd.Config, error) {
 // is tried again a little later than this.
 const deliveryTimeout = 10 * time.Minute
 
-// route is the way out.
-func route(cfg *config.Config) (outbox.Route, error) {
+// route is the way out. Its connections are closed by the function that comes
+// with it.
+func route(cfg *config.Config) (r outbox.Route, end func(), err error) {
 	o := &cfg.Outbound
 	if o.Route == "capture" {
-		return remote.Capture{Dir: o.CaptureDir}, nil
+		return remote.Capture{Dir: o.CaptureDir}, func() {}, nil
 	}
 	mode, err := remote.ParseMode(o.TLS)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s := &remote.Smarthost{
 		Addr: o.Smarthost, Hello: cfg.Hostname, TLS: mode, Username: o.Username,
-		Timeouts: remote.Timeouts{Total: deliveryTimeout},
+		Timeouts: remote.Timeouts{Total: deliveryTimeout}, Keep: o.Concurrency,
 	}
 	if o.PasswordFile != "" {
 		s.Password = func() (string, error) {
@@ -253,17 +254,22 @@ func route(cfg *config.Config) (outbox.Route, error) {
 		}
 	}
 	if s.RootCAs, err = o.Authorities(); err != nil {
-		return nil, fmt.Errorf("the smarthost's authorities in %s: %w", o.CAFile, err)
+		return nil, nil, fmt.Errorf("the smarthost's authorities in %s: %w", o.CAFile, err)
 	}
-	return s, nil
+	return s, s.Close, nil
 }
 
-func (a *App) outbox() (*outbox.Runner, error) {
-	r, err := route(a.cfg)
+// outbox delivers what is due until its context ends.
+func (a *App) outbox() (run func(context.Context) error, err error) {
+	r, end, err := route(a.cfg)
 	if err != nil {
 		return nil, err
 	}
-	return outbox.New(a.store, r, outbox.Config{
+	runner := outbox.New(a.store, r, outbox.Config{
 		Concurrency: a.cfg.Outbound.Concurrency, MaxAge: time.Duration(a.cfg.Outbound.MaxAge), Timeout: deliveryTimeout, Log: a.log,
-	}), nil
+	})
+	return func(ctx context.Context) error {
+		defer end()
+		return runner.Run(ctx)
+	}, nil
 }

@@ -43,7 +43,7 @@ func (a *App) Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	out, err := a.outbox()
+	deliver, err := a.outbox()
 	if err != nil {
 		return errors.Join(err, closeAll(entrances))
 	}
@@ -64,7 +64,7 @@ func (a *App) Run(ctx context.Context, o Options) error {
 	if a.cert != nil {
 		r.start("the certificate", func() error { return a.cert.run(r.sending) })
 	}
-	r.start("the outbox", func() error { return out.Run(r.sending) })
+	r.start("the outbox", func() error { return deliver(r.sending) })
 	if o.Ready != nil {
 		o.Ready(entrances)
 	}

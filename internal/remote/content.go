@@ -2,21 +2,27 @@ package remote
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
-// blockSize is how much is written under one deadline.
-const blockSize = 32 << 10
+const (
+	blockSize = 32 << 10 // written under one deadline
+	readSize  = 16 << 10 // of the content
+)
 
 // content sends the mail and the final dot. A mail that cannot be read in full
 // must not end in a dot, or the server would deliver a part of it.
 func (d *dialogue) content(m Mail) error {
 	_, eightBit := d.extensions["8BITMIME"]
-	out := bufio.NewWriterSize(&blocks{d}, blockSize)
-	w := &dotWriter{out: out, sevenBit: !eightBit, start: true}
-	n, err := io.Copy(w, io.LimitReader(source{m.Content}, m.Size+1))
+	if d.out == nil {
+		d.out, d.block = bufio.NewWriterSize(&blocks{d}, blockSize), make([]byte, readSize)
+	}
+	w := &dotWriter{out: d.out, sevenBit: !eightBit, start: true}
+	n, err := io.CopyBuffer(w, io.LimitReader(source{m.Content}, m.Size+1), d.block)
 	if err == nil && n != m.Size {
 		err = fmt.Errorf("%w: %d octets or more, expected %d", ErrContent, n, m.Size)
 	}
@@ -65,35 +71,42 @@ type dotWriter struct {
 
 // Write never returns a short count without an error.
 func (w *dotWriter) Write(p []byte) (int, error) {
-	for i, c := range p {
-		if err := w.octet(c); err != nil {
-			return i, err
+	if w.sevenBit && slices.ContainsFunc(p, func(c byte) bool { return c >= 0x80 }) {
+		return 0, ErrNo8Bit
+	}
+	for rest := p; len(rest) > 0; {
+		n, err := w.piece(rest)
+		if err != nil {
+			return len(p) - len(rest), err
 		}
+		rest = rest[n:]
 	}
 	return len(p), nil
 }
 
-func (w *dotWriter) octet(c byte) error {
-	if c >= 0x80 && w.sevenBit {
-		return ErrNo8Bit
-	}
-	if c == '\n' && w.cr {
-		w.cr = false
-		return nil
-	}
-	w.cr = c == '\r'
-	if c == '\r' || c == '\n' {
+// piece writes the line end that p begins with, or what stands before the next
+// one. It returns how much of p that is.
+func (w *dotWriter) piece(p []byte) (n int, err error) {
+	ended := w.cr
+	w.cr = p[0] == '\r'
+	switch {
+	case p[0] == '\n' && ended:
+		return 1, nil
+	case p[0] == '\r' || p[0] == '\n':
 		w.start = true
-		_, err := w.out.WriteString("\r\n")
-		return err
-	}
-	if c == '.' && w.start {
+		_, err = w.out.WriteString("\r\n")
+		return 1, err
+	case p[0] == '.' && w.start:
 		if err := w.out.WriteByte('.'); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	w.start = false
-	return w.out.WriteByte(c)
+	if n = bytes.IndexAny(p, "\r\n"); n < 0 {
+		n = len(p)
+	}
+	_, err = w.out.Write(p[:n])
+	return n, err
 }
 
 // close ends the last line, writes the final dot and flushes.

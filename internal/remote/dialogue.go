@@ -6,29 +6,46 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
-// dialogue is one delivery to a smarthost.
+// dialogue is a connection to a smarthost and what is said over it: an opening,
+// then one mail after the other.
 type dialogue struct {
 	*Smarthost
-	ctx        context.Context
+	ctx        context.Context // of the mail under way
+	detach     func() bool     // takes ctx off conn; false: conn is being closed
 	timeouts   Timeouts
+	raw        net.Conn // what conn is without TLS
 	conn       net.Conn
 	in         *bufio.Reader
+	out        *bufio.Writer // for content; nil before the first
+	line       []byte        // for commands
+	block      []byte        // for content
 	phase      Phase
 	secure     bool              // conn is TLS
-	orderly    bool              // the server waits for the next command
+	owed       int               // replies that the server has yet to give
+	over       bool              // nothing more can be said
+	gone       bool              // it was the server that ended it
+	begun      bool              // a mail that has no final reply
 	extensions map[string]string // keyword in upper case -> parameters
 	secrets    []string          // never to be shown
+	mails      int               // that were offered
+	idleSince  time.Time
 }
 
-// run is the whole dialogue; it returns the final reply.
-func (d *dialogue) run(m Mail) (string, error) {
+// orderly reports whether the server waits for the next command.
+func (d *dialogue) orderly() bool { return !d.over && d.owed == 0 }
+
+// open connects, greets, and does what the configuration asks for: TLS and AUTH
+// hold for all mails of the connection.
+func (d *dialogue) open() error {
 	steps := []func() error{d.connect, d.greeting, d.hello}
 	if d.TLS == StartTLS || d.TLS == "" {
 		steps = append(steps, d.starttls)
@@ -36,17 +53,16 @@ func (d *dialogue) run(m Mail) (string, error) {
 	if d.Username != "" {
 		steps = append(steps, d.auth)
 	}
-	steps = append(steps, func() error { return d.envelope(m) })
 	for _, step := range steps {
 		if err := step(); err != nil {
-			return "", err
+			return err
 		}
 	}
-	return d.data(m)
+	return nil
 }
 
 func (d *dialogue) greeting() error {
-	d.phase = PhaseGreeting
+	d.phase, d.owed = PhaseGreeting, 1
 	d.deadline(d.timeouts.Command)
 	_, err := d.expect(completed)
 	return err
@@ -123,37 +139,100 @@ func (d *dialogue) loopback() bool {
 	return ok && a.IP.IsLoopback()
 }
 
-// envelope sends MAIL and RCPT, together when the server allows it (RFC 2920).
+// step is a command and the class of the reply that lets the dialogue go on.
+type step struct {
+	phase Phase
+	line  string
+	class int
+}
+
+const reset = "RSET"
+
+// envelope says MAIL, RCPT and DATA. When it returns nil, the server waits for
+// the content. A server that knows PIPELINING (RFC 2920) gets them at once.
 func (d *dialogue) envelope(m Mail) error {
+	d.mails++
 	d.phase = PhaseMail
 	mail, err := d.mailCommand(m)
 	if err != nil {
 		return err
 	}
-	rcpt := "RCPT TO:<" + m.To.String() + ">"
+	steps := make([]step, 0, 4)
+	if d.begun { // the last mail was refused halfway (RFC 5321 §4.1.4)
+		steps = append(steps, step{PhaseMail, reset, completed})
+	}
+	steps = append(steps,
+		step{PhaseMail, mail, completed},
+		step{PhaseRcpt, "RCPT TO:<" + m.To.String() + ">", completed},
+		step{PhaseData, "DATA", intermediate})
+	d.begun = true
+	together := 1
 	if _, ok := d.extensions["PIPELINING"]; ok {
-		if err := d.send(mail, rcpt); err != nil {
+		together = len(steps)
+	}
+	for group := range slices.Chunk(steps, together) {
+		if err := d.exchange(group); err != nil {
 			return err
 		}
-		_, err := d.expect(completed)
-		d.deadline(d.timeouts.Command)
-		if err != nil {
-			if d.orderly { // take the answer to RCPT out of QUIT's way
-				_, rcptErr := readReply(d.in)
-				d.orderly = rcptErr == nil
+	}
+	return nil
+}
+
+// exchange sends commands in one go and reads their replies, up to the first
+// that is not as wanted.
+func (d *dialogue) exchange(group []step) error {
+	d.phase = group[0].phase
+	if err := d.send(group...); err != nil {
+		return err
+	}
+	for i, s := range group {
+		d.phase = s.phase
+		if i > 0 && d.in.Buffered() == 0 {
+			d.deadline(d.timeouts.Command)
+		}
+		if _, err := d.expect(s.class); err != nil {
+			if s.line == reset { // it cannot be refused; another connection will do
+				d.over, d.gone = true, true
 			}
+			gone := d.gone
+			d.skip(group[i+1:])
+			d.gone = gone // of this refusal, not of what came behind it
 			return err
 		}
-		d.phase = PhaseRcpt
-		_, err = d.expect(completed)
-		return err
 	}
-	if _, err := d.command(mail, completed); err != nil {
-		return err
+	return nil
+}
+
+// skip reads the replies to commands that are out behind one that was refused. A
+// server that waits for content nevertheless gets none (RFC 2920 §3.1), unless
+// it took the recipient: then an empty mail could arrive.
+func (d *dialogue) skip(steps []step) {
+	taken := false
+	for _, s := range steps {
+		if d.over {
+			return
+		}
+		d.deadline(min(quitTimeout, d.timeouts.Command))
+		r, err := d.expect(s.class)
+		switch {
+		case err != nil && r.code < 400:
+			d.over = true
+		case err == nil && s.phase == PhaseRcpt:
+			taken = true
+		case err == nil && s.phase == PhaseData:
+			d.over = taken || !d.nothing()
+		}
 	}
-	d.phase = PhaseRcpt
-	_, err = d.command(rcpt, completed)
-	return err
+}
+
+// nothing ends the data of a mail without recipients before it has begun. It
+// reports whether the server refused that, as it must.
+func (d *dialogue) nothing() bool {
+	if _, err := d.command(".", completed); err == nil || d.over {
+		return false
+	}
+	d.begun = false
+	return true
 }
 
 // mailCommand is MAIL with the parameters that the server understands.
@@ -179,19 +258,16 @@ func (d *dialogue) mailCommand(m Mail) (string, error) {
 	return b.String(), nil
 }
 
-// data sends the mail and returns the final reply.
+// data sends the content of a mail and returns the final reply.
 func (d *dialogue) data(m Mail) (string, error) {
-	d.phase = PhaseData
-	if _, err := d.command("DATA", intermediate); err != nil {
-		return "", err
-	}
-	d.orderly = false // from here on a QUIT would be part of the mail
+	d.owed = 1 // from here on a QUIT would be part of the mail
 	if err := d.content(m); err != nil {
 		return "", err
 	}
 	d.phase = PhaseEnd
 	d.deadline(d.timeouts.End)
 	r, err := d.expect(completed)
+	d.begun = false
 	if err != nil {
 		return "", err
 	}
@@ -204,24 +280,26 @@ const (
 	intermediate = 3
 )
 
-// command sends one command and reads its reply.
+// command sends one command of the current phase and reads its reply.
 func (d *dialogue) command(line string, class int) (reply, error) {
-	if err := d.send(line); err != nil {
+	if err := d.send(step{line: line}); err != nil {
 		return reply{}, err
 	}
 	return d.expect(class)
 }
 
 // send writes commands in one go and sets the time for the first reply.
-func (d *dialogue) send(lines ...string) error {
-	d.orderly = false
-	for _, line := range lines {
-		if strings.ContainsAny(line, "\r\n\x00") {
+func (d *dialogue) send(steps ...step) error {
+	d.line = d.line[:0]
+	for _, s := range steps {
+		if strings.ContainsAny(s.line, "\r\n\x00") {
 			return d.broken(errors.New("a command may not hold a line break"))
 		}
+		d.line = append(append(d.line, s.line...), "\r\n"...)
 	}
+	d.owed += len(steps)
 	d.deadline(d.timeouts.Command)
-	if _, err := d.conn.Write([]byte(strings.Join(lines, "\r\n") + "\r\n")); err != nil {
+	if _, err := d.conn.Write(d.line); err != nil {
 		return d.lost(err)
 	}
 	return nil
@@ -233,14 +311,16 @@ func (d *dialogue) expect(class int) (reply, error) {
 	if err != nil {
 		return reply{}, d.broken(err)
 	}
+	d.owed--
 	if r.code/100 == class {
-		d.orderly = true
 		return r, nil
 	}
 	if r.code < 400 {
 		return reply{}, d.broken(fmt.Errorf("%w: code %d to %s", ErrReply, r.code, d.phase))
 	}
-	d.orderly = r.code != 421 // after which the server closes (RFC 5321 §3.8)
+	if r.code == 421 { // after which the server closes (RFC 5321 §3.8)
+		d.over, d.gone = true, true
+	}
 	return r, &Error{Temporary: d.passing(r.code), Host: d.Addr, Phase: d.phase, Reply: d.words(r)}
 }
 
@@ -270,23 +350,29 @@ func (d *dialogue) deadline(timeout time.Duration) {
 // broken is an error of the connection or the configuration. When the context
 // ended, that is the cause and not what became of the connection then.
 func (d *dialogue) broken(err error) error {
-	d.orderly = false
+	d.over = true
+	d.gone = d.gone || ended(err)
 	if d.ctx.Err() != nil {
 		err = context.Cause(d.ctx)
 	}
 	return &Error{Temporary: true, Host: d.Addr, Phase: d.phase, Err: err}
 }
 
+// ended reports whether an error says that the other side has closed.
+func ended(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
 // lost is broken for a failed write. A server that closes often says why first.
 func (d *dialogue) lost(err error) error {
+	failed := d.broken(err)
 	if d.ctx.Err() == nil {
 		d.deadline(min(quitTimeout, d.timeouts.Command))
 		if r, said := d.expect(completed); r.code >= 400 {
-			d.orderly = false
 			return said
 		}
 	}
-	return d.broken(err)
+	return failed
 }
 
 // refused is an error that will be the same next time.

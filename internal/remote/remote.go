@@ -4,7 +4,8 @@
 // [Smarthost] speaks the client side of RFC 5321 itself. It is a short
 // dialogue, and every step of it has its own deadline, its own bound on what
 // the other side may say, and its own answer to the question whether trying
-// again later makes sense. [Capture] takes the same mail and writes a file.
+// again later makes sense. A connection serves one mail after the other, and is
+// kept for a few seconds when there is none. [Capture] takes the same mail and writes a file.
 package remote
 
 import (

@@ -51,6 +51,7 @@ func authority(t *testing.T, host string) (tls.Certificate, *x509.CertPool) {
 //	TLS        do the server's part of a handshake
 //	STALL      say nothing until the client closes
 //	CLOSE      close the connection
+//	RESET      close it with RST
 type script struct {
 	addr string
 	body string     // valid when done is closed
@@ -59,24 +60,44 @@ type script struct {
 
 func serve(t *testing.T, certificate tls.Certificate, lines ...string) *script {
 	t.Helper()
+	return serveEach(t, certificate, lines)
+}
+
+// serveEach plays one transcript for each connection, one behind the other.
+func serveEach(t *testing.T, certificate tls.Certificate, transcripts ...[]string) *script {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &script{addr: l.Addr().String(), done: make(chan error, 1)}
 	go func() {
-		conn, err := l.Accept()
-		l.Close()
-		if err == nil {
-			conn.SetDeadline(time.Now().Add(20 * time.Second))
-			p := &player{conn: conn, in: bufio.NewReader(conn), certificate: certificate, script: s}
-			err = p.play(lines)
-			p.conn.Close()
+		defer l.Close()
+		for _, lines := range transcripts {
+			if err := s.accept(l, certificate, lines); err != nil {
+				s.done <- err
+				return
+			}
 		}
-		s.done <- err
+		s.done <- nil
 	}()
 	t.Cleanup(func() { l.Close() })
 	return s
+}
+
+// accept plays a transcript on the next connection.
+func (s *script) accept(l net.Listener, certificate tls.Certificate, lines []string) error {
+	if tcp, ok := l.(*net.TCPListener); ok {
+		_ = tcp.SetDeadline(time.Now().Add(20 * time.Second))
+	}
+	conn, err := l.Accept()
+	if err != nil {
+		return err
+	}
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	p := &player{conn: conn, in: bufio.NewReader(conn), certificate: certificate, script: s}
+	defer func() { p.conn.Close() }()
+	return p.play(lines)
 }
 
 type player struct {
@@ -132,6 +153,11 @@ func (p *player) step(line string) error {
 		_, _ = p.in.WriteTo(&b) // ends with the connection, in order or not
 		p.script.body = b.String()
 	case "CLOSE":
+		return p.conn.Close()
+	case "RESET":
+		if c, ok := p.conn.(*net.TCPConn); ok {
+			_ = c.SetLinger(0)
+		}
 		return p.conn.Close()
 	}
 	return nil

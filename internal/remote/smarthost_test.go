@@ -63,6 +63,7 @@ func plain(s *script) *Smarthost {
 func deliver(t *testing.T, s *script, host *Smarthost, m Mail) (Result, error) {
 	t.Helper()
 	r, err := host.Deliver(t.Context(), m)
+	host.Close()
 	if played := <-s.done; played != nil {
 		t.Errorf("server: %v (client: %v)", played, err)
 	}
@@ -81,8 +82,8 @@ func TestDelivery(t *testing.T) {
 			want:  "250 2.0.0 queued as ABC",
 		},
 		"everything offered": {
-			lines: join(opening, ext, "C: MAIL FROM:<support+x@desk.example> SIZE=25 BODY=8BITMIME", "C: RCPT TO:<ada@example.com>",
-				"S: 250 ok", "S: 251 will forward", sending, "S: 250-2.0.0 taken", "S: 250 2.0.0 as ABC", closing),
+			lines: join(opening, ext, "C: MAIL FROM:<support+x@desk.example> SIZE=25 BODY=8BITMIME", "C: RCPT TO:<ada@example.com>", "C: DATA",
+				"S: 250 ok", "S: 251 will forward", "S: 354 go", "BODY", "S: 250-2.0.0 taken", "S: 250 2.0.0 as ABC", closing),
 			want: "250 2.0.0 taken as ABC",
 		},
 		"HELO": {
@@ -95,8 +96,8 @@ func TestDelivery(t *testing.T) {
 			want:  "250 ok",
 		},
 		"UTF-8 address": {
-			lines: join(opening, ext, "C: MAIL FROM:<support+x@desk.example> SIZE=25 BODY=8BITMIME SMTPUTF8", `C: RCPT TO:<"jörg b"@example.com>`,
-				"S: 250 ok", "S: 250 ok", sending, "S: 250 ok", closing),
+			lines: join(opening, ext, "C: MAIL FROM:<support+x@desk.example> SIZE=25 BODY=8BITMIME SMTPUTF8", `C: RCPT TO:<"jörg b"@example.com>`, "C: DATA",
+				"S: 250 ok", "S: 250 ok", "S: 354 go", "BODY", "S: 250 ok", closing),
 			mail: func(m *Mail) { m.To = addr(t, `"jörg b"@example.com`) },
 			want: "250 ok",
 		},
@@ -151,10 +152,10 @@ func refusals(t *testing.T) map[string]refusal {
 		"451 MAIL":          {lines: join(opening, "S: 250 mx", envelope[0], "S: 451 4.7.1 later", closing), temporary: true, phase: PhaseMail, reply: "451 4.7.1 later"},
 		"553 MAIL":          {lines: join(opening, "S: 250 mx", envelope[0], "S: 553 5.1.8 who?", closing), phase: PhaseMail, reply: "553 5.1.8 who?"},
 		"530 MAIL":          {lines: join(opening, "S: 250 mx", envelope[0], "S: 530 5.7.0 log in first", closing), temporary: true, phase: PhaseMail, reply: "530 5.7.0 log in first"},
-		"550 MAIL in a row": {lines: join(opening, "S: 250-mx", "S: 250 PIPELINING", envelope[0], envelope[2], "S: 550 no", "S: 503 no", closing), phase: PhaseMail, reply: "550 no"},
+		"550 MAIL in a row": {lines: join(opening, "S: 250-mx", "S: 250 PIPELINING", envelope[0], envelope[2], "C: DATA", "S: 550 no", "S: 503 no", "S: 503 no", closing), phase: PhaseMail, reply: "550 no"},
 		"450 RCPT":          {lines: join(opening, "S: 250 mx", envelope[:3], "S: 450 4.2.2 full", closing), temporary: true, phase: PhaseRcpt, reply: "450 4.2.2 full"},
 		"550 RCPT":          {lines: join(opening, "S: 250 mx", envelope[:3], "S: 550-5.1.1 no such", "S: 550 5.1.1 user \x1b[31m\u202e", closing), phase: PhaseRcpt, reply: "550 5.1.1 no such user [31m"},
-		"550 RCPT in a row": {lines: join(opening, "S: 250-mx", "S: 250 PIPELINING", envelope[0], envelope[2], "S: 250 ok", "S: 550 no", closing), phase: PhaseRcpt, reply: "550 no"},
+		"550 RCPT in a row": {lines: join(opening, "S: 250-mx", "S: 250 PIPELINING", envelope[0], envelope[2], "C: DATA", "S: 250 ok", "S: 550 no", "S: 554 no valid recipients", closing), phase: PhaseRcpt, reply: "550 no"},
 		"421 RCPT":          {lines: join(opening, "S: 250 mx", envelope[:3], "S: 421 4.3.0 stopping", "CLOSE"), temporary: true, phase: PhaseRcpt, reply: "421 4.3.0 stopping"},
 		"452 DATA":          {lines: join(opening, "S: 250 mx", envelope, "C: DATA", "S: 452 disk", closing), temporary: true, phase: PhaseData, reply: "452 disk"},
 		"554 DATA":          {lines: join(opening, "S: 250 mx", envelope, "C: DATA", "S: 554 no valid recipients", closing), phase: PhaseData, reply: "554 no valid recipients"},
@@ -197,6 +198,7 @@ func TestRefusals(t *testing.T) {
 			s := serve(t, tls.Certificate{}, tt.lines...)
 			host := plain(s)
 			_, err := host.Deliver(t.Context(), m)
+			host.Close()
 			if played := <-s.done; played != nil && !strings.HasSuffix(name, "greeting") {
 				t.Errorf("server: %v", played)
 			}
