@@ -55,7 +55,7 @@ func (s *Server) welcome(c *conn) {
 // turnAway ends a connection that is one too many. There is no word for a client
 // that expects TLS: it would read it as broken TLS.
 func (c *conn) turnAway(event, why string) {
-	c.log.Info().Str("event", event).Str("reason", why).Msg("connection turned away")
+	c.log.WithLevel(levelOf(event)).Str("event", event).Str("reason", why).Msg("connection turned away")
 	if !c.way.tls {
 		_ = c.raw.SetDeadline(time.Now().Add(min(lastWord, c.srv.cfg.Idle)))
 		_, _ = fmt.Fprintf(c.raw, "421 4.7.0 %s, please try again later\r\n", why)
@@ -89,7 +89,7 @@ func (s *Server) enter(c *conn) (event, why string) {
 	defer s.mu.Unlock()
 	switch {
 	case s.stopping:
-		return EventTooMany, "the server stops"
+		return EventStopped, "the server stops"
 	case len(s.conns)-s.evicting >= s.cfg.MaxConnections && !s.evict():
 		return EventTooMany, "too many connections"
 	}

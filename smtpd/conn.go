@@ -58,6 +58,7 @@ type conn struct {
 	mu     sync.Mutex // guards the rest, and the read deadline
 	heard  time.Time  // when the client last said something
 	until  time.Time  // when the content under way must be complete; zero: none is
+	due    due        // what the deadline of reads stands for
 	busy   bool       // a transaction is open
 	last   *farewell  // it has to end
 	closed bool
@@ -172,19 +173,34 @@ func (c *conn) await(mailEnd time.Time) error {
 	return c.raw.SetReadDeadline(c.deadline())
 }
 
-// deadline is called with mu held.
+// deadline is when the next read must be over. It is called with mu held.
 func (c *conn) deadline() time.Time {
 	if c.last != nil && !c.busy {
 		return time.Unix(1, 0)
 	}
 	b := c.srv.bounds()
 	at := c.heard.Add(b.idle)
-	for _, end := range []time.Time{c.start.Add(b.session), c.until} {
-		if !end.IsZero() && end.Before(at) {
-			at = end
-		}
+	c.due = due{EventTimeout, "nothing heard for", b.idle}
+	if end := c.start.Add(b.session); end.Before(at) {
+		at, c.due = end, due{EventSessionTime, "the session took longer than", b.session}
+	}
+	if !c.until.IsZero() && c.until.Before(at) {
+		at, c.due = c.until, due{EventDataTime, "the mail took longer than", c.srv.cfg.Data}
 	}
 	return at
+}
+
+// due is a limit on time: the event and the words for going beyond it.
+type due struct {
+	event, words string
+	limit        time.Duration
+}
+
+// overdue says which limit on time the last read ran into.
+func (c *conn) overdue() (event, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.due.event, c.due.words + " " + c.due.limit.String()
 }
 
 // hurry lets a bound that has changed count for a read under way.

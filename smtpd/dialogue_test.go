@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"net/netip"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/rs/zerolog"
 )
 
 // TestDialogues plays the transcripts in testdata/dialogue; see the README
@@ -42,6 +45,7 @@ type script struct {
 	cert  *tls.Config
 	way   way
 	limit int64 // of the largest mailbox
+	log   bytes.Buffer
 	d     *door
 	c     *client
 	said  []string
@@ -75,6 +79,7 @@ func (s *script) step(word, arg string) error {
 		return s.set(arg)
 	}
 	if s.c == nil {
+		s.cfg.Log = zerolog.New(zerolog.SyncWriter(&s.log))
 		s.d = openDoorFor(s.t, s.cfg, s.way)
 		s.d.desk.limit = s.limit
 		s.c = s.d.dial()
@@ -104,11 +109,27 @@ func (s *script) step(word, arg string) error {
 		if !s.c.closed() {
 			return fmt.Errorf("the connection is open")
 		}
+	case "LOGGED":
+		return s.logged(arg)
+	case "UNLOGGED":
+		if synctest.Wait(); strings.Contains(strings.ToLower(s.log.String()), strings.ToLower(arg)) {
+			return fmt.Errorf("it is in the log:\n%s", s.log.String())
+		}
 	case "RECONNECT":
 		s.c.close()
 		s.c = s.d.dial()
 	default:
 		return s.check(word, arg)
+	}
+	return nil
+}
+
+// logged compares how often an event is in the log: "event n".
+func (s *script) logged(arg string) error {
+	event, want, _ := strings.Cut(arg, " ")
+	synctest.Wait()
+	if got := strings.Count(s.log.String(), fmt.Sprintf(`"event":%q`, event)); strconv.Itoa(got) != want {
+		return fmt.Errorf("%d such events; the log:\n%s", got, s.log.String())
 	}
 	return nil
 }

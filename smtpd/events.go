@@ -18,11 +18,17 @@ const (
 	EventHostile      = "smtp-hostile"
 	EventAhead        = "smtp-talks-ahead"
 	EventTimeout      = "smtp-timeout"
+	EventSessionTime  = "smtp-session-timeout"
+	EventDataTime     = "smtp-data-timeout"
 	EventErrors       = "smtp-too-many-errors"
 	EventTLS          = "smtp-tls"
 	EventTLSFailed    = "smtp-tls-failed"
+	EventCommand      = "smtp-command-refused"
+	EventTooLarge     = "smtp-size-refused"
 	EventSender       = "smtp-sender-refused"
 	EventRecipient    = "smtp-recipient-refused"
+	EventFull         = "smtp-recipients-beyond-limit"
+	EventHeaderCut    = "smtp-header-cut"
 	EventAborted      = "smtp-aborted"
 	EventAccepted     = "smtp-accepted"
 	EventRefused      = "smtp-refused"
@@ -36,8 +42,8 @@ func Events() []string {
 	return []string{
 		EventConnected, EventDisconnected, EventTooMany, EventNetwork, EventLoad, EventEvicted, EventNoMemory, EventMailRate,
 		EventRcptRate, EventSlow, EventHostile, EventAhead,
-		EventTimeout, EventErrors, EventTLS, EventTLSFailed, EventSender,
-		EventRecipient, EventAborted, EventAccepted, EventRefused, EventTrouble,
+		EventTimeout, EventSessionTime, EventDataTime, EventErrors, EventTLS, EventTLSFailed, EventCommand, EventTooLarge, EventSender,
+		EventRecipient, EventFull, EventHeaderCut, EventAborted, EventAccepted, EventRefused, EventTrouble,
 		EventUnreadable, EventStopped,
 	}
 }

@@ -16,6 +16,7 @@ type dialogue struct {
 	greeted  bool // HELO or EHLO was accepted
 	mail     bool // MAIL was accepted: a transaction is open
 	rcpts    int  // recipients accepted
+	full     bool // as many as one mail may have
 	chunking bool // the transaction has begun with BDAT
 	tls      bool // TLS is active
 	canTLS   bool // STARTTLS is offered
@@ -29,11 +30,13 @@ type dialogue struct {
 // on to go-smtp, perhaps rewritten.
 type ruling struct {
 	reply    *smtp.SMTPError // answer; nil hands pass on
+	event    string          // that tells of the refusal; empty: EventCommand
+	about    string          // the address or size that was refused
 	pass     string          // line for go-smtp, without line end
-	verb     string
-	helo     string // checked argument of HELO or EHLO
-	chunk    int64  // octets of content that follow a BDAT
-	last     bool   // it is the last one of its mail
+	verb     string          // in capitals; empty when it is not known
+	helo     string          // checked argument of HELO or EHLO
+	chunk    int64           // octets of content that follow a BDAT
+	last     bool            // it is the last one of its mail
 	startTLS bool
 	xclient  *xclient
 	hostile  string // why the connection ends behind the reply
@@ -68,15 +71,25 @@ func judge(line []byte, d dialogue) ruling {
 		r.bdat(arg)
 	case "STARTTLS":
 		r.tls(arg, d)
-	case "RSET", "NOOP", "VRFY", "EXPN", "HELP", "QUIT":
+	case "RSET", "NOOP", "VRFY", "QUIT":
+	case "HELP": // RFC 5321 §4.1.1.8
+		r.reply = say(214, 2, 0, 0, "this server takes mail for its own addresses; its language is that of RFC 5321")
+	case "EXPN":
+		r.reply = say(502, 5, 5, 1, "there are no lists to expand")
 	case "XCLIENT":
 		r.client(arg, d)
 	case "AUTH":
 		r.reply = say(502, 5, 5, 1, "there is nothing to log in to")
 	default:
+		r.verb = ""
 		r.reply = say(500, 5, 5, 1, "command not known")
 	}
 	return r
+}
+
+// refuse answers with reply, and says which event tells of it and what it is about.
+func (r *ruling) refuse(event, about string, reply *smtp.SMTPError) {
+	r.event, r.about, r.reply = event, about, reply
 }
 
 // cleanLine reports whether a line is UTF-8 text without control characters.
@@ -136,7 +149,7 @@ func (r *ruling) mail(arg string, d dialogue) {
 	}
 	if p.mailbox != "" {
 		if _, err := parseMailbox(p.mailbox); err != nil {
-			r.reply = say(553, 5, 1, 7, "the sender's address is malformed")
+			r.refuse(EventSender, p.mailbox, say(553, 5, 1, 7, "the sender's address is malformed"))
 			return
 		}
 	}
@@ -146,7 +159,7 @@ func (r *ruling) mail(arg string, d dialogue) {
 		r.reply = refusal
 		return
 	case size > uint64(d.limit):
-		r.reply = tooLarge(d.limit)
+		r.refuse(EventTooLarge, strconv.FormatUint(size, 10), tooLarge(d.limit))
 		return
 	}
 	r.pass = "MAIL FROM:<" + p.mailbox + ">" + p.params
@@ -170,10 +183,14 @@ func (r *ruling) rcpt(arg string, d dialogue) {
 		p.mailbox += "@" + d.hostname
 	}
 	if _, err := parseMailbox(p.mailbox); err != nil {
-		r.reply = say(553, 5, 1, 3, "the recipient's address is malformed")
+		r.refuse(EventRecipient, p.mailbox, say(553, 5, 1, 3, "the recipient's address is malformed"))
 		return
 	}
 	if r.reply = rcptParams(p.params); r.reply != nil {
+		return
+	}
+	if d.full { // RFC 5321 §4.5.3.1.10
+		r.refuse(EventFull, p.mailbox, say(452, 4, 5, 3, "one mail may have no more recipients, send it to the others in another"))
 		return
 	}
 	r.pass = "RCPT TO:<" + p.mailbox + ">" + p.params

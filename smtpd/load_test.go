@@ -57,7 +57,7 @@ func TestLevelReachesSilentClients(t *testing.T) {
 				t.Error("a client that was silent for 30 s is still there in a crowded house")
 			}
 			said := c.replies()
-			expectReply(t, said[len(said)-1], "421 4.4.2 nothing heard in time")
+			expectReply(t, said[len(said)-1], "421 4.4.2 nothing heard for 10s")
 		}
 		if clients[7].closed() {
 			t.Error("the newcomer was sent away")

@@ -45,6 +45,7 @@ type transaction struct {
 	size     int64
 	lines    []string // MAIL and RCPT as they were accepted
 	chunking bool
+	full     bool          // it had too many recipients, and that is in the log
 	last     bool          // its last chunk is on its way
 	started  chan struct{} // closed when Data runs for its chunks
 	finished chan struct{} // closed when that Data is over
@@ -59,7 +60,7 @@ func (s *session) phase() (mail bool, rcpts int, chunking bool) {
 	if s.tx == nil {
 		return false, 0, false
 	}
-	return true, len(s.tx.rcpts), s.tx.chunking
+	return true, len(s.tx.lines) - 1, s.tx.chunking
 }
 
 // beginChunks marks the transaction as one whose content comes by BDAT.
@@ -112,8 +113,9 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	if from != "" {
 		var err error
 		if sender, err = envelopeAddress(from, opts.UTF8); err != nil {
-			s.st.log.Info().Str("event", EventSender).Str("from", from).Str("error", err.Error()).Msg("sender refused")
-			return addressReply(err, 7)
+			r := addressReply(err, 7)
+			s.st.log.Info().Str("event", EventSender).Str("from", from).Int("code", r.Code).Str("error", err.Error()).Msg("sender refused")
+			return r
 		}
 	}
 	id := newID(time.Now())
@@ -149,7 +151,9 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	}
 	a, err := envelopeAddress(to, tx.utf8)
 	if err != nil {
-		return addressReply(err, 3)
+		r := addressReply(err, 3)
+		tx.log.Info().Str("event", EventRecipient).Str("from", tx.from.String()).Str("to", to).Int("code", r.Code).Str("error", err.Error()).Msg("recipient refused")
+		return r
 	}
 	ctx, cancel := context.WithTimeout(s.srv.base, s.srv.cfg.Idle)
 	defer cancel()
@@ -312,6 +316,9 @@ func (s *session) take(tx *transaction, content *spool) (desk.Receipt, error) {
 	ctx, cancel := context.WithTimeout(s.srv.base, s.srv.cfg.Idle)
 	defer cancel()
 	in := s.srv.intake.Read(ctx, env, content)
+	if in.Message.Cut {
+		tx.log.Info().Str("event", EventHeaderCut).Msg("the header is larger than what is read of it")
+	}
 	if why := looping(in.Message.Fields, s.srv.cfg.Hostname); why != "" {
 		return desk.Receipt{}, say(554, 5, 4, 6, why)
 	}
@@ -380,7 +387,7 @@ func envelopeAddress(s string, utf8 bool) (address.Address, error) {
 
 // addressReply refuses an address; detail is that of RFC 3463 §3.2: 7 for a
 // sender, 3 for a recipient.
-func addressReply(err error, detail int) error {
+func addressReply(err error, detail int) *smtp.SMTPError {
 	if errors.Is(err, errNeedsUTF8) {
 		return say(553, 5, 6, 7, "an address beyond ASCII needs SMTPUTF8")
 	}

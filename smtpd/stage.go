@@ -91,13 +91,20 @@ func (st *stage) breakOff(cause error) {
 	if st.fault != nil {
 		return
 	}
+	log := st.logOfMail()
 	if reason(cause) == "timeout" && st.speed.slow(time.Now(), st.bodyEnd) {
 		st.fault = say(421, 4, 7, 0, fmt.Sprintf("the content came slower than %d octets a second, closing", st.srv.cfg.MinDataRate))
-		st.log.Info().Str("event", EventSlow).Msg("content came too slowly")
+		log.Info().Str("event", EventSlow).Msg("content came too slowly")
 		return
 	}
-	st.fault = say(421, 4, 4, 2, "the content broke off, closing")
-	st.log.Info().Str("event", EventAborted).Str("reason", reason(cause)).Str("error", cause.Error()).Msg("content broke off")
+	event, why := EventAborted, "the content broke off"
+	if reason(cause) == "timeout" {
+		if event, why = st.overdue(); event == EventTimeout {
+			event = EventAborted
+		}
+	}
+	st.fault = say(421, 4, 4, 2, why+", closing")
+	log.Info().Str("event", event).Str("reason", why).Str("error", cause.Error()).Msg("content broke off")
 }
 
 // nextCommand reads command lines until one is fit for go-smtp. The error it
@@ -131,6 +138,7 @@ func (st *stage) nextCommand() (err error) {
 		}
 		r := judge(line, st.dialogue())
 		st.note(r)
+		st.logRefusal(r)
 		switch {
 		case r.hostile != "":
 			st.log.Info().Str("event", EventHostile).Str("reason", r.hostile).Str("line", printable(string(line), 200)).Msg("connection ended")
@@ -201,6 +209,7 @@ func (st *stage) dialogue() dialogue {
 	}
 	if st.session != nil {
 		d.mail, d.rcpts, d.chunking = st.session.phase()
+		d.full = d.rcpts >= st.srv.cfg.MaxRecipients
 	}
 	return d
 }
@@ -219,12 +228,14 @@ func (st *stage) unread(err error) error {
 	case err == errForeign:
 		return net.ErrClosed
 	case err == errLongLine:
+		st.log.Info().Str("event", EventHostile).Str("reason", "command line too long").Msg("connection ended")
 		return st.bye(say(500, 5, 5, 6, fmt.Sprintf("command line longer than %d octets, closing", maxCommand)))
 	case st.leaving() != nil:
 		return st.parting(st.leaving())
 	case reason(err) == "timeout":
-		st.log.Info().Str("event", EventTimeout).Msg("nothing heard in time")
-		return st.bye(say(421, 4, 4, 2, "nothing heard in time, closing"))
+		event, why := st.overdue()
+		st.log.Info().Str("event", event).Str("reason", why).Msg("no command in time")
+		return st.bye(say(421, 4, 4, 2, why+", closing"))
 	}
 	return net.ErrClosed
 }
