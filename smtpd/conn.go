@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/emersion/go-smtp"
 	"github.com/rs/zerolog"
 )
 
@@ -57,16 +56,18 @@ type conn struct {
 
 	mu     sync.Mutex // guards the rest, and the read deadline
 	heard  time.Time  // when the client last said something
+	paid   time.Time  // until when it has paid for its place; see load.go
+	again  bool       // a transaction was begun since its last mail
 	until  time.Time  // when the content under way must be complete; zero: none is
 	due    due        // what the deadline of reads stands for
-	busy   bool       // a transaction is open
-	last   *farewell  // it has to end
+	phase  phase
+	last   *farewell // it has to end
 	closed bool
 }
 
 func newConn(srv *Server, raw net.Conn, w way) *conn {
 	now := time.Now()
-	c := &conn{srv: srv, id: newID(now), way: w, ip: clientIP(raw), raw: raw, sock: socket(raw), rw: raw, start: now, heard: now, first: true}
+	c := &conn{srv: srv, id: newID(now), way: w, ip: clientIP(raw), raw: raw, sock: socket(raw), rw: raw, start: now, heard: now, paid: now, first: true}
 	c.in = input{src: raw, sock: c.sock}
 	peer := peerName(raw, c.ip)
 	if c.relay = srv.cfg.relayAt(c.ip, peer); c.relay != nil {
@@ -111,59 +112,6 @@ func (c *conn) client() string {
 	return c.ip.String()
 }
 
-// setBusy says whether a transaction is open, which a stopping server waits for.
-func (c *conn) setBusy(busy bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.busy = busy
-}
-
-// farewell is why a connection has to end, and what the client is told.
-type farewell struct {
-	event  string
-	reply  *smtp.SMTPError
-	logged bool // used by the goroutine that serves the connection only
-}
-
-// leave makes the connection end as soon as no transaction is open. When none is
-// it wakes at once to say good-bye, or within lastWord when its client does not
-// read. The first reason stands.
-func (c *conn) leave(f farewell) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.last == nil {
-		c.last = &f
-	}
-	if !c.busy {
-		_ = c.raw.SetReadDeadline(time.Unix(1, 0)) // a dead connection wakes by itself
-		_ = c.raw.SetWriteDeadline(c.writeDeadline())
-	}
-}
-
-// leaving is why the connection has to end now, or nil.
-func (c *conn) leaving() *farewell {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.busy {
-		return nil
-	}
-	return c.last
-}
-
-// silentSince says when the client was last heard, and whether it could be sent
-// away: it has no transaction open.
-func (c *conn) silentSince() (at time.Time, idle bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.heard, !c.busy && !c.closed && c.last == nil
-}
-
-func (c *conn) evicted() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.last != nil && c.last.event == EventEvicted
-}
-
 // await sets the deadline of the next read: silence, and the end of the mail
 // and of the session, whichever is first.
 func (c *conn) await(mailEnd time.Time) error {
@@ -175,7 +123,7 @@ func (c *conn) await(mailEnd time.Time) error {
 
 // deadline is when the next read must be over. It is called with mu held.
 func (c *conn) deadline() time.Time {
-	if c.last != nil && !c.busy {
+	if c.going() {
 		return time.Unix(1, 0)
 	}
 	b := c.srv.bounds()
@@ -230,6 +178,16 @@ func (c *conn) hear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.heard = time.Now()
+}
+
+// earn counts octets of content that came.
+func (c *conn) earn(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.paid = c.paid.Add(time.Duration(n) * (time.Second / evictRate))
+	if c.paid.After(c.heard) {
+		c.paid = c.heard
+	}
 }
 
 // errLongLine and errForeign end a connection while a command line is read.
@@ -287,7 +245,7 @@ func (c *conn) awaitRoom() error {
 // writeDeadline is called with mu held.
 func (c *conn) writeDeadline() time.Time {
 	wait := c.srv.bounds().idle
-	if c.last != nil && !c.busy {
+	if c.going() {
 		wait = min(wait, lastWord)
 	}
 	return time.Now().Add(wait)
@@ -307,7 +265,7 @@ func (c *conn) secure() bool {
 func (c *conn) unhurried() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.last != nil && !c.busy {
+	if c.going() {
 		return net.ErrClosed
 	}
 	return c.raw.SetDeadline(time.Time{})

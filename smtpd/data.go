@@ -30,6 +30,7 @@ func (st *stage) readData(keep func([]byte)) error {
 		n := u.take(b, keep)
 		st.scan.see(b[:n])
 		st.speed.count(n, time.Now())
+		st.earn(n)
 		st.in.discard(n)
 	}
 	st.pending = []byte(endOfData)

@@ -80,22 +80,42 @@ func (s *Server) weigh() {
 	}
 }
 
-// A full house looks at evictSample connections, at more of them when all of
-// those are at work, for the one that has been silent longest, at least
-// evictAfter: who works is never sent away.
+// A full house sends somebody away for a newcomer: a client without a transaction
+// that has been silent for evictAfter, or any that has had its place for evictUnpaid
+// longer than it has paid for. A place is paid by mails, and by content that
+// comes, evictRate octets for a second: who keeps a transaction open without one
+// coming, or lets content drip, does not hold a place for longer than that.
+// evictSample connections are looked at, more when all of those are at work, for the
+// one that is overdue longest.
 const (
 	evictSample = 64
 	evictAfter  = 2 * time.Second
+	evictUnpaid = 30 * time.Second
+	evictRate   = 1000
 )
 
-// evict ends a connection that has no transaction open and has been silent, and
-// reports whether there was one. It is called with mu held.
+// overdueSince is when a client last did what would keep it from being sent away,
+// and whether that is long enough ago at now.
+func (c *conn) overdueSince(now time.Time) (at time.Time, overdue bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed, c.last != nil, c.phase == deciding:
+		return now, false
+	case c.phase == idling && now.Sub(c.heard) > evictAfter:
+		return c.heard, true
+	}
+	return c.paid, now.Sub(c.paid) > evictUnpaid
+}
+
+// evict ends a connection that is overdue, and reports whether there was one. It
+// is called with mu held.
 func (s *Server) evict() bool {
 	var victim *conn
-	longest := time.Now().Add(-evictAfter)
-	n := 0
+	now := time.Now()
+	longest, n := now, 0
 	for c := range s.conns { // in random order
-		if at, idle := c.silentSince(); idle && at.Before(longest) {
+		if at, overdue := c.overdueSince(now); overdue && at.Before(longest) {
 			victim, longest = c, at
 		}
 		if n++; n >= evictSample && victim != nil || n >= 16*evictSample {
@@ -105,7 +125,7 @@ func (s *Server) evict() bool {
 	if victim == nil {
 		return false
 	}
-	victim.leave(farewell{event: EventEvicted, reply: say(421, 4, 7, 0, "too many connections, and nothing was heard from you; please try again later")})
+	victim.leave(farewell{event: EventEvicted, ends: sending, reply: say(421, 4, 7, 0, "too many connections, and no mail came from you; please try again later")})
 	s.evicting++
 	return true
 }

@@ -1,10 +1,14 @@
 package smtpd
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mxdesk/internal/desk"
 )
 
 // The fuller the house, the shorter its patience; nothing is ever looser than
@@ -94,7 +98,7 @@ func TestFullHouseSendsTheSilentAway(t *testing.T) {
 			t.Errorf("sent away: first %v, second %v, third %v", first.closed(), second.closed(), third.closed())
 		}
 		said := first.replies()
-		expectReply(t, said[len(said)-1], "421 4.7.0 too many connections, and nothing was heard from you")
+		expectReply(t, said[len(said)-1], "421 4.7.0 too many connections, and no mail came from you")
 		if n := events(EventEvicted); n != 1 {
 			t.Errorf("%d events", n)
 		}
@@ -106,6 +110,103 @@ func TestFullHouseSendsTheSilentAway(t *testing.T) {
 			t.Errorf("left on the books: %d connections, %d on their way out, %v", len(d.srv.conns), d.srv.evicting, d.srv.sources)
 		}
 	})
+}
+
+// In a full house nobody holds a place with patience alone: not with a transaction
+// that is kept open, not with content that drips just fast enough. Who sends a mail
+// at a fair pace, or waits for our decision, stays.
+func TestFullHouseSendsThePatientAway(t *testing.T) {
+	slowly := func(octets int) func(c *client) {
+		return func(c *client) {
+			expectReply(t, c.cmd("RCPT TO:<support@desk.example>"), "250")
+			expectReply(t, c.cmd("DATA"), "354")
+			for range 40 {
+				c.send(strings.Repeat("x", octets-2) + "\r\n")
+				time.Sleep(time.Second)
+			}
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		do   func(c *client) // takes 40 seconds
+		said string          // empty: stays
+	}{
+		{"a transaction and blank commands", func(c *client) {
+			for range 5 {
+				time.Sleep(8 * time.Second)
+				c.cmd("NOOP")
+			}
+		}, "421 4.7.0 too many connections, and no mail came from you"},
+		{"one transaction after the other", func(c *client) {
+			for range 5 {
+				time.Sleep(8 * time.Second)
+				c.cmd("RSET")
+				c.cmd("MAIL FROM:<ann@client.example>")
+			}
+		}, "421 4.7.0 too many connections, and no mail came from you"},
+		{"content that drips", slowly(150), "421 4.7.0 too many connections, and no mail came from you"},
+		{"chunks that drip", func(c *client) {
+			expectReply(t, c.cmd("RCPT TO:<support@desk.example>"), "250")
+			for range 5 {
+				c.send("BDAT 1\r\nx")
+				time.Sleep(8 * time.Second)
+			}
+		}, "421 4.7.0 too many connections, and no mail came from you"},
+		{"content at a fair pace", slowly(1100), ""},
+		{"mail after mail", func(c *client) {
+			for range 20 {
+				c.cmd("RCPT TO:<support@desk.example>")
+				c.cmd("DATA")
+				expectReply(t, c.cmd("x\r\n."), "250 2.0.0 accepted")
+				time.Sleep(2 * time.Second)
+				c.cmd("MAIL FROM:<ann@client.example>")
+			}
+		}, ""},
+		{"a decision that takes its time", func(c *client) {
+			c.cmd("RCPT TO:<support@desk.example>")
+			c.cmd("DATA")
+			c.cmd("Subject: long\r\n\r\n.")
+			time.Sleep(40 * time.Second)
+		}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := testConfig(t)
+			cfg.MaxConnections, cfg.MaxPerIP, cfg.MaxPerNetwork = 1, 100, -1
+			synctest.Test(t, func(t *testing.T) {
+				d := openDoor(t, cfg)
+				defer d.shut()
+				d.desk.accept = func(_ context.Context, in desk.Inbound) {
+					if in.Message.Subject == "long" {
+						time.Sleep(time.Minute)
+					}
+				}
+				c := d.dial()
+				defer c.close()
+				c.cmd("EHLO client.example")
+				expectReply(t, c.cmd("MAIL FROM:<ann@client.example>"), "250")
+				early := d.dial()
+				expectReply(t, fmt.Sprint(early.replies()), "[421 4.7.0 too many connections, please")
+				early.close()
+				tt.do(c)
+				c.replies()
+				late := d.dial()
+				defer late.close()
+				said, end := fmt.Sprint(late.replies()), strings.Join(c.replies(), "|")
+				if tt.said == "" {
+					expectReply(t, said, "[421 4.7.0 too many connections, please")
+					if c.closed() {
+						t.Errorf("sent away with %q", end)
+					}
+					return
+				}
+				expectReply(t, said, "[220")
+				expectReply(t, end, tt.said)
+				if !c.closed() || len(d.desk.taken()) != 0 {
+					t.Errorf("still there, or %d mails", len(d.desk.taken()))
+				}
+			})
+		})
+	}
 }
 
 func TestBudgetLeavesRoomForSmallMails(t *testing.T) {

@@ -72,6 +72,7 @@ func (s *session) beginChunks(last bool) {
 	}
 	if s.tx != nil && len(s.tx.rcpts) > 0 && !s.tx.chunking {
 		s.tx.chunking = true
+		s.st.enter(sending)
 		s.tx.started, s.tx.finished = make(chan struct{}), make(chan struct{})
 	}
 }
@@ -122,7 +123,7 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	s.mu.Lock()
 	s.tx = &transaction{id: id, from: sender, utf8: opts.UTF8, size: opts.Size, lines: []string{s.st.line}, log: s.st.log.With().Str("tx", id).Logger()}
 	s.mu.Unlock()
-	s.st.setBusy(true)
+	s.st.enter(addressing)
 	return nil
 }
 
@@ -208,7 +209,7 @@ func (s *session) drop() {
 	}
 	s.mu.Unlock()
 	if tx != nil {
-		s.st.setBusy(false)
+		s.st.enter(idling)
 	}
 }
 
@@ -230,6 +231,7 @@ func (s *session) Data(r io.Reader) error {
 		close(tx.started)
 		defer close(tx.finished)
 	} else {
+		s.st.enter(sending)
 		s.st.bodyEnd, s.st.scan = time.Now().Add(s.srv.cfg.Data), lineScan{}
 		s.st.speed = s.st.meter()
 	}
@@ -325,12 +327,15 @@ func (s *session) take(tx *transaction, content *spool) (desk.Receipt, error) {
 	return s.srv.desk.Accept(ctx, in)
 }
 
-// envelope copies what the dialogue said about the mail. open is false when the
-// transaction is not the session's open one any more.
+// envelope copies what the dialogue said about the mail, which is now decided
+// about. open is false when the transaction is not the session's open one any more.
 func (s *session) envelope(tx *transaction) (env ticketstore.Envelope, open bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.st.conn
+	if open = s.tx == tx; open {
+		c.enter(deciding)
+	}
 	return ticketstore.Envelope{
 		Transaction: tx.id,
 		Connection:  c.id,
@@ -342,7 +347,7 @@ func (s *session) envelope(tx *transaction) (env ticketstore.Envelope, open bool
 		TLS:         c.tls,
 		Protocol:    protocol(c.way.lmtp, s.st.esmtp, c.tls != "", tx.utf8),
 		Received:    time.Now(),
-	}, s.tx == tx
+	}, open
 }
 
 // outcome logs what became of a mail and makes the reply.

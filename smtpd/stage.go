@@ -78,6 +78,7 @@ func (st *stage) readChunk(p []byte) (int, error) {
 	n := copy(p, b[:min(int64(len(b)), st.chunk)])
 	st.scan.see(p[:n])
 	st.speed.count(n, time.Now())
+	st.earn(n)
 	st.chunk -= int64(n)
 	st.endChunk()
 	st.in.discard(n)
@@ -89,6 +90,11 @@ func (st *stage) readChunk(p []byte) (int, error) {
 // chunk for the chunk's end.
 func (st *stage) breakOff(cause error) {
 	if st.fault != nil {
+		return
+	}
+	if f := st.leaving(); f != nil && reason(cause) == "timeout" {
+		st.logParting(f)
+		st.fault = f.reply
 		return
 	}
 	log := st.logOfMail()
