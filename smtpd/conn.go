@@ -49,6 +49,7 @@ type conn struct {
 	first     bool    // nothing was read yet
 	errors    int     // replies that refused for good
 	idle      int     // commands in a row that led nowhere
+	noData    bool    // the last command was DATA, and it was refused
 	told      [2]bool // MAIL and RCPT were put off for their rate, and that is in the log
 
 	placed netip.Addr // guarded by srv.mu: the address it is counted by

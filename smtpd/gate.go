@@ -20,6 +20,8 @@ type dialogue struct {
 	chunking bool // the transaction has begun with BDAT
 	tls      bool // TLS is active
 	canTLS   bool // STARTTLS is offered
+	ahead    bool // more has come than the line that is judged
+	noData   bool // the command before was DATA, and it was refused
 	lmtp     bool // the client speaks LMTP
 	xclient  bool // XCLIENT is offered
 	hostname string
@@ -50,8 +52,9 @@ func judge(line []byte, d dialogue) ruling {
 	if !cleanLine(line) {
 		r := ruling{reply: say(501, 5, 5, 2, "command holds octets that are not text")}
 		if len(line) > 4 && bytes.EqualFold(line[:4], []byte("BDAT")) {
-			r.hostile = "malformed BDAT"
+			r.verb, r.hostile = "BDAT", "malformed BDAT"
 		}
+		r.content(d)
 		return r
 	}
 	text := strings.TrimRight(string(line), " ")
@@ -84,7 +87,19 @@ func judge(line []byte, d dialogue) ruling {
 		r.verb = ""
 		r.reply = say(500, 5, 5, 1, "command not known")
 	}
+	r.content(d)
 	return r
+}
+
+// content ends a connection on which content was sent without waiting for leave,
+// and leave was not given: its lines must not be run as commands. DATA ends a
+// group of commands that are sent ahead (RFC 2920 §3.1), so what has come behind
+// it is content, and so is what is no command at all.
+func (r *ruling) content(d dialogue) {
+	if r.verb == "DATA" && r.reply != nil && d.ahead || r.verb == "" && d.noData {
+		r.hostile = "content without leave"
+		r.reply = say(503, 5, 5, 1, "the content was not asked for, closing")
+	}
 }
 
 // refuse answers with reply, and says which event tells of it and what it is about.

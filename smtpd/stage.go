@@ -147,7 +147,11 @@ func (st *stage) nextCommand() (err error) {
 		st.logRefusal(r)
 		switch {
 		case r.hostile != "":
-			st.log.Info().Str("event", EventHostile).Str("reason", r.hostile).Str("line", printable(string(line), 200)).Msg("connection ended")
+			e := st.log.Info().Str("event", EventHostile).Str("reason", r.hostile)
+			if r.verb != "" { // else it may be content
+				e.Str("line", printable(string(line), 200))
+			}
+			e.Msg("connection ended")
 			return st.bye(r.reply)
 		case r.reply != nil:
 			if err := st.answer(r.reply); err != nil {
@@ -166,6 +170,7 @@ func (st *stage) nextCommand() (err error) {
 
 // note keeps what a command line that passes says about the dialogue.
 func (st *stage) note(r ruling) {
+	st.noData = r.verb == "DATA" && r.reply != nil
 	switch r.verb {
 	case "NOOP", "VRFY", "EXPN", "HELP", "RSET", "HELO", "EHLO":
 		st.idle++
@@ -211,6 +216,7 @@ func (st *stage) dialogue() dialogue {
 	d := dialogue{
 		greeted: st.session != nil, tls: st.tls != "", canTLS: st.srv.offersTLS(),
 		hostname: st.srv.cfg.Hostname, limit: st.srv.maxMessage(),
+		ahead: st.in.buffered() > 0, noData: st.noData,
 		lmtp: st.way.lmtp, xclient: st.relay != nil && st.relay.XClient,
 	}
 	if st.session != nil {
