@@ -22,7 +22,8 @@ type Intake struct {
 	log  zerolog.Logger
 }
 
-// NewIntake makes an Intake. Of cfg it uses Hostname, AuthservID, Limits and Log.
+// NewIntake makes an Intake. Of cfg it uses Hostname, AuthservID, MaxMessage, Limits
+// and Log.
 func NewIntake(auth Authenticator, cfg Config) *Intake {
 	cfg = cfg.withDefaults()
 	return &Intake{auth: auth, cfg: cfg, log: cfg.Log}
@@ -62,6 +63,19 @@ func (i *Intake) Read(ctx context.Context, env ticketstore.Envelope, c ticketsto
 		Verdict:  verdict,
 		Now:      env.Received,
 	}
+}
+
+// Admit refuses what nobody may send, by whatever way it came: a mail that is
+// larger than the limit, or that goes in a circle (RFC 5321 §6.3).
+func (i *Intake) Admit(in desk.Inbound) error {
+	if in.Content.Size() > i.cfg.MaxMessage {
+		r := tooLarge(i.cfg.MaxMessage)
+		return &desk.Refusal{Code: r.Code, Enhanced: r.EnhancedCode, Text: r.Message}
+	}
+	if why := looping(in.Message.Fields, i.cfg.Hostname); why != "" {
+		return &desk.Refusal{Code: 554, Enhanced: [3]int{5, 4, 6}, Text: why}
+	}
+	return nil
 }
 
 // readHeader reads the header; a mail that breaks the reader has none.

@@ -321,8 +321,8 @@ func (s *session) take(tx *transaction, content *spool) (desk.Receipt, error) {
 	if in.Message.Cut {
 		tx.log.Info().Str("event", EventHeaderCut).Msg("the header is larger than what is read of it")
 	}
-	if why := looping(in.Message.Fields, s.srv.cfg.Hostname); why != "" {
-		return desk.Receipt{}, say(554, 5, 4, 6, why)
+	if err := s.srv.intake.Admit(in); err != nil {
+		return desk.Receipt{}, err
 	}
 	return s.srv.desk.Accept(ctx, in)
 }

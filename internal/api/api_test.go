@@ -37,6 +37,8 @@ func (reader) Read(_ context.Context, env ticketstore.Envelope, c ticketstore.Co
 	}
 }
 
+func (reader) Admit(desk.Inbound) error { return nil }
+
 func newHandler(t testing.TB) http.Handler {
 	t.Helper()
 	set, err := templates.Load("", "en")

@@ -26,6 +26,8 @@ const maxRequest = 128 << 20
 // Reader reads a mail that came by another way than SMTP.
 type Reader interface {
 	Read(context.Context, ticketstore.Envelope, ticketstore.Content) desk.Inbound
+	// Admit refuses, with a *desk.Refusal, what the door would not take either.
+	Admit(desk.Inbound) error
 }
 
 // Keeper looks after a store.
@@ -289,11 +291,15 @@ func (s *server) deliver(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, a := range env.Recipients {
-		if err := s.Desk.Recipient(r.Context(), a, 0); err != nil {
+		if err := s.Desk.Recipient(r.Context(), a, c.Size()); err != nil {
 			return err
 		}
 	}
-	rcpt, err := s.Desk.Accept(r.Context(), s.Reader.Read(r.Context(), env, c))
+	in := s.Reader.Read(r.Context(), env, c)
+	if err := s.Reader.Admit(in); err != nil {
+		return err
+	}
+	rcpt, err := s.Desk.Accept(r.Context(), in)
 	if errors.Is(err, desk.ErrInvalid) {
 		return &Error{Kind: "transient", Text: err.Error()} // the desk is set up wrongly, which is not the mail's fault
 	}
