@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -34,7 +35,10 @@ type posted struct {
 // session of its own. Every one is taken or refused for a reason of its own;
 // what is taken can be had back octet for octet.
 func TestCorpusThroughSMTP(t *testing.T) {
-	files := corpusMails(t)
+	mails := readCorpus(t)
+	if len(mails) == 0 {
+		t.Skip("the developer corpus is not here (MXDESK_CORPUS)")
+	}
 	d := install(t, `hostname = "mx.desk.example"
 [smtp]
 listen = ["127.0.0.1:0"]
@@ -45,15 +49,8 @@ addresses = ["support@desk.example"]
 acknowledge = "not-failed"
 `)
 	server := d.start()
-	var mails []*posted
-	for _, name := range files {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := &posted{name: filepath.Join(filepath.Base(filepath.Dir(name)), filepath.Base(name)), raw: crlf(raw)}
+	for _, m := range mails {
 		m.reply = deliver(server.addr, "", "sender@corpus.example", desk, m.raw)
-		mails = append(mails, m)
 	}
 	for want, raw := range refusals {
 		if got := deliver(server.addr, "", "sender@corpus.example", desk, []byte(raw)); got.words() != want {
@@ -72,21 +69,25 @@ acknowledge = "not-failed"
 	server.stop(t)
 }
 
-// corpusMails lists the mails of the developer corpus.
-func corpusMails(t *testing.T) []string {
+// readCorpus reads the mails of the developer corpus; none where it is not.
+func readCorpus(t *testing.T) (mails []*posted) {
 	t.Helper()
 	root := os.Getenv("MXDESK_CORPUS")
 	if root == "" {
 		root = filepath.Join("..", "..", "..", "shared", "corpus")
 	}
-	if _, err := os.Stat(root); err != nil {
-		t.Skipf("developer corpus not here (MXDESK_CORPUS): %v", err)
-	}
 	files, err := filepath.Glob(filepath.Join(root, "*", "*.eml"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no mails in %s: %v", root, err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return files
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mails = append(mails, &posted{name: filepath.Join(filepath.Base(filepath.Dir(name)), filepath.Base(name)), raw: crlf(raw)})
+	}
+	return mails
 }
 
 // crlf gives every line that ends in LF a CR, and the last line an end: that is
@@ -137,21 +138,36 @@ type filed struct {
 	raw    []byte // as the desk gives it back
 }
 
-// storedMails is what the desk gives back as received: the mails of all tickets
-// and the held ones.
+// storedMails is what the running desk gives back as received: the mails of all
+// tickets and the held ones.
 func storedMails(t *testing.T, d *installation) (list []filed, held [][]byte) {
 	t.Helper()
-	for _, line := range read[[]api.Ticket](d, "ticket", "list") {
-		for _, a := range d.ticket(line.ID).Actions {
-			if a.Record != 0 {
-				list = append(list, filed{a, d.must("ticket", "raw", fmt.Sprint(uint64(line.ID)), "--action", fmt.Sprint(a.Seq))})
-			}
+	c := d.api()
+	for _, line := range ask[[]api.Ticket](d, c, "/v1/tickets") {
+		list = append(list, d.filed(c, line.ID)...)
+	}
+	return list, d.heldRaw(c)
+}
+
+// heldRaw are the held mails.
+func (d *installation) heldRaw(c *api.Client) (list [][]byte) {
+	d.t.Helper()
+	for _, h := range ask[[]ticketstore.HeldMail](d, c, "/v1/held") {
+		list = append(list, d.octets(c, fmt.Sprintf("/v1/held/%d/raw", h.ID), nil))
+	}
+	return list
+}
+
+// filed are the mails of one ticket.
+func (d *installation) filed(c *api.Client, id ticketstore.TicketID) (list []filed) {
+	d.t.Helper()
+	for _, a := range ask[api.Ticket](d, c, "/v1/tickets/%d", id).Actions {
+		if a.Record != 0 {
+			raw := d.octets(c, fmt.Sprintf("/v1/tickets/%d/raw", id), url.Values{"action": {fmt.Sprint(a.Seq)}})
+			list = append(list, filed{a, raw})
 		}
 	}
-	for _, h := range read[[]ticketstore.HeldMail](d, "held", "list") {
-		held = append(held, d.must("held", "show", fmt.Sprint(h.ID), "--raw"))
-	}
-	return list, held
+	return list
 }
 
 // sums counts how often each mail is in the store.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,7 +36,7 @@ type process struct {
 // installation is a desk on disk: a program, a configuration, a data folder.
 type installation struct {
 	t      *testing.T
-	bin    string
+	bin    string // the server
 	config string
 	data   string
 	// manage changes how serve is started, as a service manager does; nil changes
@@ -47,7 +49,7 @@ func install(t *testing.T, config string) *installation {
 	t.Helper()
 	dir := t.TempDir()
 	return &installation{
-		t: t, bin: program(t), data: filepath.Join(dir, "data"),
+		t: t, bin: program(t, raced()), data: filepath.Join(dir, "data"),
 		config: write(t, filepath.Join(dir, "mxdesk.toml"), config),
 	}
 }
@@ -75,6 +77,7 @@ func (d *installation) launch() (p *process, ready chan string) {
 	d.t.Helper()
 	p, ready = &process{exited: make(chan struct{})}, make(chan string, 1)
 	p.cmd = d.command("serve")
+	p.cmd.Path, p.cmd.Args[0] = d.bin, d.bin
 	if d.manage != nil {
 		d.manage(p.cmd)
 	}
@@ -201,7 +204,8 @@ type result struct {
 // command is mxdesk with these arguments. Under the race detector a program
 // would sleep for a second before it ends.
 func (d *installation) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(d.bin, append(args, "--config", d.config, "--data", d.data)...)
+	d.t.Helper()
+	cmd := exec.Command(program(d.t, false), append(args, "--config", d.config, "--data", d.data)...)
 	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
@@ -243,6 +247,41 @@ func read[T any](d *installation, args ...string) (v T) {
 func (d *installation) ticket(id ticketstore.TicketID) api.Ticket {
 	d.t.Helper()
 	return read[api.Ticket](d, "ticket", "show", fmt.Sprint(uint64(id)))
+}
+
+// api is a client of the running server, for questions that are too many to ask
+// each by a command.
+func (d *installation) api() *api.Client {
+	d.t.Helper()
+	c, err := api.Dial(d.t.Context(), d.data)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return c
+}
+
+// ask reads a value from the running server.
+func ask[T any](d *installation, c *api.Client, path string, args ...any) (v T) {
+	d.t.Helper()
+	if err := c.Get(d.t.Context(), fmt.Sprintf(path, args...), nil, &v); err != nil {
+		d.t.Fatal(err)
+	}
+	return v
+}
+
+// octets reads what the running server gives back as it was received.
+func (d *installation) octets(c *api.Client, path string, q url.Values) []byte {
+	d.t.Helper()
+	body, err := c.Open(d.t.Context(), http.MethodGet, path, q, nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer body.Close()
+	raw, err := io.ReadAll(body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return raw
 }
 
 // check wants the store to be sound.

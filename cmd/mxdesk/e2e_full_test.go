@@ -23,17 +23,8 @@ const (
 // is full, loses nothing of what it took, and goes on when there is room again.
 func TestDiskFull(t *testing.T) {
 	dir := tmpfs(t, fullDisk)
-	d := install(t, `hostname = "mx.desk.example"
-[smtp]
-listen = ["127.0.0.1:0"]
-[limits]
-min_free_disk = "16MiB"
-[dns]
-servers = []
-[mailbox.support]
-addresses = ["support@desk.example"]
-agents = ["bob@staff.example"]
-`)
+	d := harness(t)
+	write(t, d.config, strings.Replace(loadConfig, "8MiB", "16MiB", 1))
 	d.data = filepath.Join(dir, "data")
 	other := filepath.Join(dir, "other")
 	fill(t, other, ballast)

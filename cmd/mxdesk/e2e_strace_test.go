@@ -54,7 +54,7 @@ func inject(t *testing.T, what string, calls ...string) {
 		t.Skipf("processes cannot be traced here: %s", out)
 	}
 	all := os.Getenv("MXDESK_EVERY_CALL") != ""
-	bin := build(t, false)
+	bin := program(t, false)
 	var mu sync.Mutex
 	tried, hit := 0, map[string]int{}
 	t.Run("calls", func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -23,29 +24,51 @@ const patience = 2 * time.Minute
 // changes, such as a folder that another program writes to.
 const pollPause = 10 * time.Millisecond
 
-// program builds mxdesk and returns its path. Each test builds its own, in a
-// folder that ends with the test: the compiler's cache makes that a link.
-func program(t *testing.T) string {
-	t.Helper()
-	return build(t, raced())
+// programs are the builds of mxdesk of this run, each made when it is first
+// asked for, in a folder that ends with the run.
+var programs struct {
+	sync.Mutex
+	dir string
 }
 
-// build builds mxdesk, with the race detector or without. What is killed, cut
-// and started again many times is built without: it looks for other things.
-func build(t *testing.T, race bool) string {
+// program is the path of mxdesk, built with the race detector or without. What
+// is killed, cut and started again many times is built without, and so are the
+// commands, which take ten times as long to start with it: it looks for other
+// things.
+func program(t *testing.T, race bool) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "mxdesk")
-	args := []string{"build", "-o", path}
+	programs.Lock()
+	defer programs.Unlock()
+	if programs.dir == "" {
+		var err error
+		if programs.dir, err = os.MkdirTemp("", "mxdesk-program"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := []string{"build", "-buildvcs=false"}
+	path := filepath.Join(programs.dir, "mxdesk")
 	if os.Getenv("MXDESK_FAULT") != "" {
 		args = append(args, "-tags", "faulty")
 	}
 	if race {
+		path += "-raced"
 		args = append(args, "-race")
 	}
-	if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	if out, err := exec.Command("go", append(args, "-o", path, ".")...).CombinedOutput(); err != nil {
 		t.Fatalf("building mxdesk: %v\n%s", err, out)
 	}
 	return path
+}
+
+// withPrograms runs the tests and removes what was built for them.
+type withPrograms struct{ *testing.M }
+
+func (m withPrograms) Run() int {
+	defer func() { _ = os.RemoveAll(programs.dir) }() // a folder for temporary files
+	return m.M.Run()
 }
 
 // raced reports whether this test was built with the race detector, so that

@@ -15,11 +15,11 @@ import (
 // TestMain makes "mxdesk" a command of the test scripts: this test binary run
 // again, so that no script needs a build. "mxdesk-as-another" is the same by a
 // user to whom a folder of mode 0 is closed. It is the only TestMain of the package.
-// The end-to-end tests that want the program as an operator has it build their
-// own binary, lazily through a sync.Once, and never here: a run of one script
-// should not wait for a compiler.
+// The end-to-end tests that want the program as an operator has it build it when
+// the first of them asks, and never here: a run of one script should not wait
+// for a compiler.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(withPrograms{m}, map[string]func(){
 		"mxdesk": func() {
 			os.Exit(runArgs())
 		},

@@ -7,8 +7,9 @@
 // The disk has the content and the size of the file IMAGE and is FOLDER/disk. A
 // line "cut N" on standard input cuts the power N writes later, or after a
 // moment without so many: IMAGE gets what survives, a line on standard output
-// says how many blocks were in the cache and how many of them got through, and
-// what is written from then on goes nowhere. The end of standard input unmounts
+// says how many blocks were in the cache, how many of them got through and how
+// many of the N writes never came, and what is written from then on goes
+// nowhere. The end of standard input unmounts
 // the folder.
 package main
 
@@ -43,7 +44,7 @@ type disk struct {
 	armed int           // writes until the cut; negative: none is to come
 	done  chan struct{} // closed by the cut
 
-	cached, kept int
+	cached, kept, missing int
 	// lying: a flush does nothing. The harness must find that out.
 	lying bool
 }
@@ -158,7 +159,7 @@ func (d *disk) cut() {
 			d.kept++
 		}
 	}
-	d.cached = len(d.cache)
+	d.cached, d.missing = len(d.cache), max(d.armed, 0)
 	d.dead = true
 	close(d.done)
 }
@@ -203,10 +204,10 @@ func run(dir, path, seed string) error {
 		if err := os.WriteFile(path, d.safe, 0o600); err != nil {
 			return err
 		}
-		fmt.Println("cut", d.cached, d.kept)
+		fmt.Println("cut", d.cached, d.kept, d.missing)
 	}
 	for tries := 0; ; tries++ { // the kernel lets a loop device go a little later
-		if err := server.Unmount(); err == nil || tries > 100 {
+		if err := server.Unmount(); err == nil || tries > 1000 {
 			return err
 		}
 		time.Sleep(20 * time.Millisecond)
