@@ -3,6 +3,7 @@ package mailauth
 import (
 	"context"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -61,9 +62,12 @@ func (c *cache) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
 	return cached(ctx, c, question{"MX", name}, c.r.LookupMX, func(v []*net.MX) int { return 300 * len(v) })
 }
 
-// LookupIPAddr is part of Resolver.
-func (c *cache) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
-	return cached(ctx, c, question{"IP", host}, c.r.LookupIPAddr, func(v []net.IPAddr) int { return 64 * len(v) })
+// LookupNetIP is part of Resolver.
+func (c *cache) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	lookup := func(ctx context.Context, host string) ([]netip.Addr, error) {
+		return c.r.LookupNetIP(ctx, network, host)
+	}
+	return cached(ctx, c, question{network, host}, lookup, func(v []netip.Addr) int { return 32 * len(v) })
 }
 
 // LookupAddr is part of Resolver.

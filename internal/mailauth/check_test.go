@@ -233,7 +233,7 @@ func (h hanging) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
 	return nil, h.wait(ctx, name)
 }
 
-func (h hanging) LookupIPAddr(ctx context.Context, name string) ([]net.IPAddr, error) {
+func (h hanging) LookupNetIP(ctx context.Context, _, name string) ([]netip.Addr, error) {
 	return nil, h.wait(ctx, name)
 }
 

@@ -3,6 +3,7 @@ package mailauth
 import (
 	"context"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -34,10 +35,14 @@ func (w world) LookupTXT(_ context.Context, name string) ([]string, error) {
 	return nil, w.err(name)
 }
 
-func (w world) LookupIPAddr(_ context.Context, name string) ([]net.IPAddr, error) {
+func (w world) LookupNetIP(_ context.Context, network, name string) ([]netip.Addr, error) {
 	name = strings.TrimSuffix(name, ".")
 	if a, ok := w.addrs[name]; ok && !w.down[name] {
-		return []net.IPAddr{{IP: net.ParseIP(a)}}, nil
+		ip := netip.MustParseAddr(a)
+		if network != "ip" && ip.Is4() != (network == "ip4") {
+			return nil, w.err(name)
+		}
+		return []netip.Addr{ip}, nil
 	}
 	return nil, w.err(name)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 )
@@ -12,7 +13,7 @@ import (
 type Resolver interface {
 	LookupTXT(ctx context.Context, name string) ([]string, error)
 	LookupMX(ctx context.Context, name string) ([]*net.MX, error)
-	LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error)
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 	LookupAddr(ctx context.Context, addr string) ([]string, error)
 }
 
@@ -87,8 +88,10 @@ func (d dns) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
 	return v, classify(ctx, name, err)
 }
 
-func (d dns) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
-	v, err := d.r.LookupIPAddr(ctx, absolute(host))
+// LookupNetIP asks for the addresses of one network: "ip4", "ip6", or "ip" for
+// both.
+func (d dns) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	v, err := d.r.LookupNetIP(ctx, network, absolute(host))
 	return v, classify(ctx, host, err)
 }
 

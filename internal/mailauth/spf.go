@@ -51,7 +51,7 @@ func checkSPF(ctx context.Context, d dns, in Input) spfOutcome {
 	if err != nil {
 		helo = out.domain // only macros read it
 	}
-	asked := &spfDNS{dns: d}
+	asked := &spfDNS{dns: d, client: ip}
 	res, err := spf.CheckHostWithSender(net.IP(ip.AsSlice()), string(helo), spfSender(in, out.domain),
 		spf.WithContext(ctx), spf.WithResolver(asked))
 	out.result = string(res)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -227,6 +228,50 @@ func TestSPFClauses(t *testing.T) {
 	}
 }
 
+// Addresses of the family that a client does not have are neither asked for nor
+// in the way (RFC 7208 §5).
+func TestSPFAsksForAddressesOfTheClient(t *testing.T) {
+	const six = "2001:db8::1"
+	long := strings.Repeat("x", 60)
+	for _, tt := range []struct {
+		name, client, record, want string
+		host                       dnstest.Records
+	}{
+		{"IPv4, IPv6 addresses fail", goodIP, "a:host.example.com -all", "pass", dnstest.Records{A: []string{goodIP}, Fail: dnstest.ServFail, Of: "AAAA"}},
+		{"IPv4, IPv4 addresses fail", goodIP, "a:host.example.com -all", "temperror", dnstest.Records{AAAA: []string{six}, Fail: dnstest.ServFail, Of: "A"}},
+		{"IPv6, IPv6 addresses fail", six, "a:host.example.com -all", "temperror", dnstest.Records{A: []string{goodIP}, Fail: dnstest.ServFail, Of: "AAAA"}},
+		{"IPv6", six, "a:host.example.com -all", "pass", dnstest.Records{A: []string{goodIP}, AAAA: []string{six}}},
+		{"IPv6 within a prefix", six, "a:host.example.com/8//64 -all", "pass", dnstest.Records{AAAA: []string{"2001:db8::2"}}},
+		{"IPv4 address as IPv6", "::ffff:" + goodIP, "a:host.example.com/24 -all", "pass", dnstest.Records{A: []string{"192.0.2.99"}}},
+		{"names without addresses of the client's family are void", goodIP, "a:host.example.com a:host.example.com a:host.example.com +all", "permerror", dnstest.Records{AAAA: []string{six}}},
+		{"exists is about IPv4 addresses", six, "exists:host.example.com -all", "pass", dnstest.Records{A: []string{goodIP}}},
+		{"exists takes no other", six, "exists:host.example.com -all", "fail", dnstest.Records{AAAA: []string{six}}},
+		{"macros, IPv6", six, "exists:%{ir}.%{v}.example.com -all", "pass", dnstest.Records{}},
+		{"macros, HELO and sender", goodIP, "exists:%{L1r+-}.%{h2}.%{o}.example.com -all", "pass", dnstest.Records{}},
+		{"a name that macros make too long loses labels in front", goodIP, "exists:" + strings.Repeat("%{l}."+long+".", 5) + "host.example.com -all", "pass", dnstest.Records{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := dnstest.New(t, dnstest.Zone{
+				"example.com":      {TXT: []string{"v=spf1 " + tt.record}},
+				"host.example.com": tt.host,
+				"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.example.com": {A: []string{"127.0.0.2"}},
+				"a.client.example.example.com.example.com":                                        {A: []string{"127.0.0.2"}},
+				strings.Repeat("a-b."+long+".", 3) + "host.example.com":                           {A: []string{"127.0.0.2"}},
+			})
+			in := input(simple("a-b@example.com"), tt.client, "mail.client.example", "a-b@example.com")
+			got := checkSPF(t.Context(), dns{NewResolver([]string{s.Addr})}, in)
+			if got.result != tt.want {
+				t.Errorf("%+v, want %s; asked %q", got, tt.want, s.Queries())
+			}
+			for _, q := range s.Queries() {
+				if len(q) > 253+len("AAAA ") || strings.HasPrefix(q, "AAAA ") && in.ClientIP.Unmap().Is4() {
+					t.Errorf("asked %s", q)
+				}
+			}
+		})
+	}
+}
+
 func TestSPFOfSeveralRecordsIsNone(t *testing.T) {
 	s := dnstest.New(t, dnstest.Zone{
 		"example.com": {TXT: []string{"v=spf1 +all", "v=spf1 -all"}},
@@ -303,7 +348,9 @@ func (n nothing) LookupTXT(context.Context, string) ([]string, error) { return n
 
 func (n nothing) LookupMX(context.Context, string) ([]*net.MX, error) { return nil, n.none() }
 
-func (n nothing) LookupIPAddr(context.Context, string) ([]net.IPAddr, error) { return nil, n.none() }
+func (n nothing) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	return nil, n.none()
+}
 
 func (n nothing) LookupAddr(context.Context, string) ([]string, error) { return nil, n.none() }
 

@@ -3,6 +3,7 @@ package mailauth
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 )
@@ -14,12 +15,60 @@ import (
 // asks one thing after another.
 type spfDNS struct {
 	dns
+	client  netip.Addr
 	problem string // with the first record that was found broken
+}
+
+// LookupIPAddr asks for addresses of the client's family (RFC 7208 §5), so that
+// trouble with those that nobody needs is none, and trouble with those that are
+// needed is not hidden by the others. Only "exists" needs IPv4 addresses for a
+// client with IPv6 (§5.7), and cannot be told apart here.
+func (d *spfDNS) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
+	networks := []string{"ip4"}
+	if d.client.Is6() {
+		networks = append(networks, "ip6")
+	}
+	var list []net.IPAddr
+	var none error
+	for _, network := range networks {
+		found, err := d.dns.LookupNetIP(ctx, network, fitting(host))
+		if err != nil && !notFound(err) {
+			return nil, err
+		}
+		if err != nil {
+			none = err
+		}
+		for _, ip := range found {
+			list = append(list, net.IPAddr{IP: ip.Unmap().AsSlice()})
+		}
+	}
+	if len(list) == 0 {
+		return nil, none
+	}
+	return list, nil
+}
+
+// LookupMX asks for mail exchangers.
+func (d *spfDNS) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
+	return d.dns.LookupMX(ctx, fitting(name))
+}
+
+// fitting cuts labels off the front of a name until it has at most 253
+// characters, as macros may make it longer (RFC 7208 §7.3).
+func fitting(name string) string {
+	for len(strings.TrimSuffix(name, ".")) > 253 {
+		_, rest, ok := strings.Cut(name, ".")
+		if !ok {
+			return name
+		}
+		name = rest
+	}
+	return name
 }
 
 // LookupTXT answers with SPF records only.
 func (d *spfDNS) LookupTXT(ctx context.Context, name string) ([]string, error) {
-	all, err := d.dns.LookupTXT(ctx, name)
+	all, err := d.dns.LookupTXT(ctx, fitting(name))
 	var records []string
 	for _, txt := range all {
 		terms, ok := spfTerms(txt)

@@ -198,7 +198,7 @@ func (t *tree) apply(ctx context.Context, author address.Domain, at *step) polic
 // exists reports whether a domain has an address or a mail exchanger (RFC 9989
 // §3.2.13). Trouble with DNS counts as existing.
 func (t *tree) exists(ctx context.Context, d address.Domain) bool {
-	if _, err := t.dns.LookupIPAddr(ctx, string(d)); !notFound(err) {
+	if _, err := t.dns.LookupNetIP(ctx, "ip", string(d)); !notFound(err) {
 		return true
 	}
 	_, err := t.dns.LookupMX(ctx, string(d))

@@ -31,6 +31,7 @@ type Records struct {
 	AAAA []string // "2001:db8::1"
 	PTR  []string // "mail.example.com"
 	Fail Fail     // when set, the records above are not used
+	Of   string   // the type of record that Fail is about: "A"; none: all
 }
 
 // Fail is a way for a query to go wrong.
@@ -252,8 +253,12 @@ func udpSize(q dnsmessage.Message) int {
 func (s *Server) find(q dnsmessage.Question, name string) (Records, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queries = append(s.queries, strings.TrimPrefix(q.Type.String(), "Type")+" "+name)
+	typ := strings.TrimPrefix(q.Type.String(), "Type")
+	s.queries = append(s.queries, typ+" "+name)
 	if r, ok := s.zone[name]; ok {
+		if r.Of != "" && r.Of != typ {
+			r.Fail = Answers
+		}
 		return r, true
 	}
 	if r, ok := s.zone["*"]; ok {
