@@ -189,16 +189,20 @@ func (v *view) ItemsOf(id TicketID) iter.Seq2[OutboxItem, error] {
 	}
 }
 
-func (v *view) DueItems(now time.Time, limit int) ([]OutboxItem, error) {
+func (v *view) DueItems(now time.Time, limit int, skip func(ItemID) bool) ([]OutboxItem, error) {
 	var items []OutboxItem
 	var damage error
 	for e := range v.table(bDue).from(nil) {
 		if len(items) == limit || len(e.key) != 16 || binary.BigEndian.Uint64(e.key) > uint64(now.UnixNano()) {
 			break
 		}
+		id := ItemID(binary.BigEndian.Uint64(e.key[8:]))
+		if skip != nil && skip(id) {
+			continue
+		}
 		it, err := OutboxItem{}, e.err
 		if err == nil {
-			it, err = v.Item(ItemID(binary.BigEndian.Uint64(e.key[8:])))
+			it, err = v.Item(id)
 		}
 		if err != nil { // the others are not to wait for it
 			damage = err

@@ -37,9 +37,10 @@ var allowed = map[string][]string{
 	"templates":        {},
 	"ticketstore":      {"internal/address"},
 
-	"internal/mailauth":         {"internal/address", "internal/message", "ticketstore"},
-	"internal/mailauth/dnstest": {},
-	"ticketstore/storetest":     {"internal/address", "ticketstore"},
+	"internal/mailauth":          {"internal/address", "internal/message", "ticketstore"},
+	"internal/mailauth/dnstest":  {},
+	"internal/remote/remotetest": {},
+	"ticketstore/storetest":      {"internal/address", "ticketstore"},
 }
 
 // owners are the packages that alone may import a library, by its prefix. The
@@ -59,7 +60,8 @@ var owners = map[string][]string{
 	"go.uber.org/goleak":                 {},
 	"mxdesk/ticketstore/storetest":       {},
 	"mxdesk/internal/mailauth/dnstest":   {},
-	"testing":                            {"ticketstore/storetest", "internal/mailauth/dnstest"},
+	"mxdesk/internal/remote/remotetest":  {},
+	"testing":                            {"ticketstore/storetest", "internal/mailauth/dnstest", "internal/remote/remotetest"},
 }
 
 // pkg is what "go list" says of a package.

@@ -4,7 +4,8 @@
 // The store is the queue. Before an attempt the item is marked as sending and
 // given a next time that lies behind the attempt's end, so that a crash in the
 // middle neither loses the mail nor hammers the other side: the item simply
-// falls due again. A mail is therefore delivered at least once, and twice only
+// falls due again. One goroutine speaks to the store, one change for whatever has
+// ended or fallen due meanwhile, because each change is a flush of the disk. A mail is therefore delivered at least once, and twice only
 // when the desk dies, or the connection breaks, between the server's taking it
 // and our writing that down.
 package outbox
@@ -39,8 +40,8 @@ type Route interface {
 
 // Config has a useful zero value.
 type Config struct {
-	// Concurrency is how many mails are in delivery at once. Default 10: what ends
-	// together shares a flush of the disk.
+	// Concurrency is how many mails are in delivery at once. Default 10. Up to four
+	// times as many are marked as sending.
 	Concurrency int
 	// MaxAge is how long after its creation a mail is tried. Default 120 h (RFC
 	// 5321 §4.5.4.1 asks for 4 to 5 days).
@@ -83,22 +84,27 @@ func New(store Store, route Route, cfg Config) *Runner {
 // may be called again for a retry and yields the same octets. The body must
 // stay readable until the reader is done.
 func Serialise(it ticketstore.OutboxItem, body ticketstore.Content) io.Reader {
-	return io.MultiReader(strings.NewReader(head(it)), io.NewSectionReader(body, 0, body.Size()))
+	return behind(head(it), body)
 }
 
 func head(it ticketstore.OutboxItem) string {
 	return strings.TrimSuffix(it.Header, "\r\n") + "\r\n\r\n"
 }
 
+func behind(head string, body ticketstore.Content) io.Reader {
+	return io.MultiReader(strings.NewReader(head), io.NewSectionReader(body, 0, body.Size()))
+}
+
 // mailOf is the item as its route takes it.
 func mailOf(it ticketstore.OutboxItem, body ticketstore.Content) remote.Mail {
+	head := head(it)
 	return remote.Mail{
 		Name:    fmt.Sprintf("%s-%d-%s.eml", it.Ticket, it.ID, it.To),
 		From:    it.Return,
 		To:      it.To,
 		UTF8:    strings.ContainsFunc(it.Header, func(r rune) bool { return r >= 0x80 }),
-		Size:    int64(len(head(it))) + body.Size(),
-		Content: Serialise(it, body),
+		Size:    int64(len(head)) + body.Size(),
+		Content: behind(head, body),
 	}
 }
 

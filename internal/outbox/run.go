@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -21,8 +20,12 @@ const (
 	longPause  = time.Hour              // with nothing due; Wake ends it
 	claimPause = 100 * time.Millisecond // between two claims, so that mails queued meanwhile share one
 	storeLimit = 30 * time.Second       // for one call of the store
-	leaseSlack = time.Minute            // between the end of an attempt and its item's next time
+	leaseSlack = time.Minute            // that a claimed item may wait for its turn
 )
+
+// claimAhead is how many items are claimed for each delivery at once, so that no
+// worker waits for the disk.
+const claimAhead = 4
 
 // Run delivers until ctx ends. It then starts nothing new, waits up to
 // Config.Grace for the deliveries under way, cuts off those that are left, and
@@ -31,148 +34,131 @@ const (
 func (r *Runner) Run(ctx context.Context) error {
 	work, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
-	l := &loop{
-		Runner: r, ctx: ctx, work: work,
-		underWay: make(map[ticketstore.ItemID]bool),
-		done:     make(chan struct{}, r.cfg.Concurrency),
+	l := r.loop(ctx, work)
+	var workers sync.WaitGroup
+	for range r.cfg.Concurrency {
+		workers.Go(l.deliver)
 	}
 	for ctx.Err() == nil {
-		l.pause(l.round())
+		l.round()
+		l.pause(ctx.Done())
 	}
-	l.drain(cut)
+	timer := time.AfterFunc(r.cfg.Grace, func() { cut(errStopping) })
+	defer timer.Stop()
+	l.drain()
+	close(l.queue)
+	workers.Wait()
 	return nil
 }
 
-// loop is one Run. A worker is a goroutine that delivers one mail after the
-// other; it only sends on done, which has room for all of them, and uses
-// underWay.
+// loop is one Run. Its goroutine claims items and writes down how the attempts at
+// them ended; the workers deliver.
 type loop struct {
 	*Runner
-	ctx     context.Context // ends: start nothing new
-	work    context.Context // ends: cut off what is under way
-	workers int             // of Run's goroutine
-	claimed time.Time       // when it last claimed something
-	done    chan struct{}   // a worker has ended
+	ctx   context.Context             // ends: start nothing new
+	work  context.Context             // ends: cut off what is under way
+	room  int                         // for items under way, in both channels too
+	queue chan ticketstore.OutboxItem // claimed, for the workers
+	ended chan *result                // of the workers
 
-	mu       sync.Mutex
-	underWay map[ticketstore.ItemID]bool
+	// The rest is for Run's goroutine alone, and for the functions that it gives
+	// to the store and waits for.
+	underWay  map[ticketstore.ItemID]bool // claimed, and no result is stored
+	results   []*result                   // to be written down
+	refused   []*result                   // that the store did not take
+	retry     time.Time                   // when those are offered again
+	look      time.Time                   // when due items are looked for
+	lookAfter time.Time                   // no wake-up makes that any earlier
 }
 
-// round starts a worker for each item that is due, as far as slots are free. It
-// returns how long there is nothing to do unless something happens.
-func (l *loop) round() time.Duration {
-	free := l.cfg.Concurrency - l.workers
-	if free == 0 {
-		return longPause
+func (r *Runner) loop(ctx, work context.Context) *loop {
+	room := claimAhead * r.cfg.Concurrency
+	return &loop{
+		Runner: r, ctx: ctx, work: work, room: room,
+		queue: make(chan ticketstore.OutboxItem, room), ended: make(chan *result, room),
+		underWay: make(map[ticketstore.ItemID]bool),
 	}
-	if early := claimPause - time.Since(l.claimed); early > 0 {
-		return early
+}
+
+// round writes down what has ended so far and claims what is due, as far as
+// there is room: all in one change.
+func (l *loop) round() {
+	for len(l.ended) > 0 {
+		l.results = append(l.results, <-l.ended)
 	}
-	claimed, wait, err := l.claim(free)
-	if err != nil {
-		if l.ctx.Err() == nil {
-			l.cfg.Log.Error().Err(err).Str("event", EventStore).Msg("the store cannot be asked")
-		}
-		return storePause
+	l.offerAgain()
+	room := l.room - len(l.underWay) + len(l.results)
+	if l.ctx.Err() != nil || time.Now().Before(l.look) {
+		room = 0
 	}
-	if len(claimed) > 0 {
-		l.claimed, wait = time.Now(), 0
+	if room == 0 && len(l.results) == 0 {
+		return
 	}
-	l.workers += len(claimed)
-	for _, it := range claimed {
-		l.begin(it.ID)
-		go l.deliver(it)
-	}
-	return wait
+	l.write(l.results, room)
+	clear(l.results)
+	l.results = l.results[:0]
 }
 
-// begin and end mark an item as under way in this process.
-func (l *loop) begin(id ticketstore.ItemID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.underWay[id] = true
-}
-
-func (l *loop) end(id ticketstore.ItemID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.underWay, id)
-}
-
-// due lists up to most items that are due and not under way: one that is may
-// have been queued again by a person.
-func (l *loop) due(v ticketstore.View, now time.Time, most int) ([]ticketstore.OutboxItem, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	items, err := v.DueItems(now, most+len(l.underWay))
-	items = slices.DeleteFunc(items, func(it ticketstore.OutboxItem) bool { return l.underWay[it.ID] })
-	return items[:min(most, len(items))], err
-}
-
-// claim marks up to free items that are due as sending, each with the time at
-// which it falls due again should its result never be written down. It returns
-// how long it is until the next falls due.
-func (l *loop) claim(free int) (claimed []ticketstore.OutboxItem, wait time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(l.ctx, storeLimit)
-	defer cancel()
-	err = l.store.Update(ctx, func(v ticketstore.View) (ticketstore.Change, error) {
-		now := time.Now()
-		claimed, wait = nil, longPause // the store may ask again
-		items, err := l.due(v, now, free)
-		for _, it := range items {
-			claimed = append(claimed, l.sending(it, now))
-		}
-		if next, ok := v.NextDue(); ok {
-			// An item that is under way and was queued again by a person stays due.
-			wait = min(max(next.Sub(now), shortPause), longPause)
-		}
-		return ticketstore.Change{At: now, Items: claimed}, err
-	})
-	if err != nil {
-		return nil, 0, fmt.Errorf("claiming due mail: %w", err)
-	}
-	return claimed, wait, nil
-}
-
-// sending is an item at the beginning of an attempt.
-func (l *loop) sending(it ticketstore.OutboxItem, now time.Time) ticketstore.OutboxItem {
-	it.State = ticketstore.ItemSending
-	it.Next = now.Add(max(backoff(len(it.Attempts)+1), l.cfg.Timeout+leaseSlack))
-	return it
-}
-
-// pause waits for time to pass, a wake-up, a free slot or the end.
-func (l *loop) pause(wait time.Duration) {
-	timer := time.NewTimer(wait)
+// pause waits for a result, a wake-up, the time to do something, or end. It
+// reports whether it was end.
+func (l *loop) pause(end <-chan struct{}) bool {
+	timer := time.NewTimer(time.Until(l.next()))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+	case r := <-l.ended:
+		l.results = append(l.results, r)
 	case <-l.store.Wake():
-	case <-l.done:
-		l.workers--
-	case <-l.ctx.Done():
+		if l.lookAfter.Before(l.look) {
+			l.look = l.lookAfter
+		}
+	case <-end:
+		return true
+	}
+	return false
+}
+
+// next is when there is something to do should nothing happen before.
+func (l *loop) next() time.Time {
+	next := time.Now().Add(longPause)
+	if l.ctx.Err() == nil && len(l.underWay) < l.room && l.look.Before(next) {
+		next = l.look
+	}
+	if len(l.refused) > 0 && l.retry.Before(next) {
+		next = l.retry
+	}
+	return next
+}
+
+// drain gives back what is claimed and not begun, and writes down the rest as it
+// ends.
+func (l *loop) drain() {
+	for len(l.queue) > 0 {
+		select {
+		case it := <-l.queue:
+			l.results = append(l.results, &result{id: it.ID, returned: true})
+		default: // a worker was faster; it gives the item back
+		}
+	}
+	cut := l.work.Done()
+	for l.round(); len(l.underWay) > 0; l.round() {
+		if l.pause(cut) {
+			cut = nil
+		}
 	}
 }
 
-// drain waits for what is under way, and cuts it off after the grace period.
-func (l *loop) drain(cut context.CancelCauseFunc) {
-	timer := time.AfterFunc(l.cfg.Grace, func() { cut(errStopping) })
-	defer timer.Stop()
-	for ; l.workers > 0; l.workers-- {
-		<-l.done
-	}
-}
-
-// deliver makes one attempt at a mail and writes its result down, then at the
-// next one, as long as there is one.
-func (l *loop) deliver(it ticketstore.OutboxItem) {
-	defer func() { l.done <- struct{}{} }()
-	for next := &it; next != nil; {
-		it := *next
+// deliver is a worker: it makes one attempt at each mail. An item that has waited
+// for too long is given back: it might fall due again before the attempt ends.
+func (l *loop) deliver() {
+	for it := range l.queue {
 		at := time.Now()
+		if l.ctx.Err() != nil || it.Next.Sub(at) < l.cfg.Timeout {
+			l.ended <- &result{id: it.ID, returned: true}
+			continue
+		}
 		r, err := l.attempt(it)
-		next = l.record(it, outcomeOf(at, r, err))
-		l.end(it.ID)
+		l.ended <- &result{id: it.ID, outcome: outcomeOf(at, r, err)}
 	}
 }
 

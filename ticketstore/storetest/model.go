@@ -216,7 +216,7 @@ func (m *model) due() {
 		}
 	}
 	m.must(m.db.View(context.Background(), func(v ticketstore.View) error {
-		items, err := v.DueItems(at, 10000)
+		items, err := v.DueItems(at, 10000, nil)
 		for _, it := range items {
 			got = append(got, it.ID)
 		}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -338,9 +339,9 @@ func due(t *testing.T, s ticketstore.Store) {
 	default:
 		t.Error("no wake-up for queued items")
 	}
-	order := func(at time.Time) (ids []ticketstore.ItemID) {
+	order := func(at time.Time, skipped ...ticketstore.ItemID) (ids []ticketstore.ItemID) {
 		mustView(t, s, func(v ticketstore.View) error {
-			items, err := v.DueItems(at, 10)
+			items, err := v.DueItems(at, 2, func(id ticketstore.ItemID) bool { return slices.Contains(skipped, id) })
 			for _, it := range items {
 				ids = append(ids, it.ID)
 			}
@@ -350,6 +351,9 @@ func due(t *testing.T, s ticketstore.Store) {
 	}
 	if got := order(now.Add(2 * time.Minute)); !cmp.Equal(got, []ticketstore.ItemID{3, 2}) {
 		t.Errorf("due: %v", got)
+	}
+	if got := order(now.Add(time.Hour), 3); !cmp.Equal(got, []ticketstore.ItemID{2, 1}) {
+		t.Errorf("due without the first: %v", got)
 	}
 	mustUpdate(t, s, func(v ticketstore.View) (ticketstore.Change, error) {
 		it, err := v.Item(3)
