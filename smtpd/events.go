@@ -12,6 +12,7 @@ const (
 	EventLoad         = "smtp-load"
 	EventEvicted      = "smtp-evicted"
 	EventNoMemory     = "smtp-no-memory"
+	EventNoDisk       = "smtp-no-disk"
 	EventMailRate     = "smtp-too-many-mails"
 	EventRcptRate     = "smtp-too-many-recipients"
 	EventSlow         = "smtp-too-slow"
@@ -20,6 +21,7 @@ const (
 	EventTimeout      = "smtp-timeout"
 	EventSessionTime  = "smtp-session-timeout"
 	EventDataTime     = "smtp-data-timeout"
+	EventSlowedDown   = "smtp-slowed-down"
 	EventErrors       = "smtp-too-many-errors"
 	EventTLS          = "smtp-tls"
 	EventTLSFailed    = "smtp-tls-failed"
@@ -40,9 +42,9 @@ const (
 // Events lists every event of the door.
 func Events() []string {
 	return []string{
-		EventConnected, EventDisconnected, EventTooMany, EventNetwork, EventLoad, EventEvicted, EventNoMemory, EventMailRate,
+		EventConnected, EventDisconnected, EventTooMany, EventNetwork, EventLoad, EventEvicted, EventNoMemory, EventNoDisk, EventMailRate,
 		EventRcptRate, EventSlow, EventHostile, EventAhead,
-		EventTimeout, EventSessionTime, EventDataTime, EventErrors, EventTLS, EventTLSFailed, EventCommand, EventTooLarge, EventSender,
+		EventTimeout, EventSessionTime, EventDataTime, EventSlowedDown, EventErrors, EventTLS, EventTLSFailed, EventCommand, EventTooLarge, EventSender,
 		EventRecipient, EventFull, EventHeaderCut, EventAborted, EventAccepted, EventRefused, EventTrouble,
 		EventUnreadable, EventStopped,
 	}

@@ -28,6 +28,7 @@ func mailParams(params string) (size uint64, refusal *smtp.SMTPError) {
 			ok = strings.EqualFold(value, "7BIT") || strings.EqualFold(value, "8BITMIME")
 		case "SMTPUTF8":
 			ok = !valued
+		case "":
 		default:
 			return 0, notOffered(key)
 		}

@@ -72,6 +72,14 @@ func isTrouble(err error) bool {
 	return !own && !refusal
 }
 
+// eventOf is the event of trouble that puts a mail off: a full disk has its own.
+func eventOf(err error) string {
+	if errors.Is(err, ticketstore.ErrFull) {
+		return EventNoDisk
+	}
+	return EventTrouble
+}
+
 // noRoom puts a mail off until the disk has room again.
 func noRoom() *smtp.SMTPError {
 	return say(452, 4, 3, 1, "not enough disk space, please try again later")

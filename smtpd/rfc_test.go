@@ -82,6 +82,7 @@ func TestWhatIsNotOfferedIsRefused(t *testing.T) {
 		{"size with sign", "MAIL FROM:<ann@client.example> SIZE=-1", "501 5.5.4 "},
 		{"size of 21 digits", "MAIL FROM:<ann@client.example> SIZE=000000000000000000001", "501 5.5.4 "},
 		{"two sizes", "MAIL FROM:<ann@client.example> SIZE=1 SIZE=2", "501 5.5.4 "},
+		{"no name", "MAIL FROM:<ann@client.example> =1", "501 5.5.4 "},
 		{"unknown body", "MAIL FROM:<ann@client.example> BODY=9BIT", "501 5.5.4 "},
 		{"SMTPUTF8 with a value", "MAIL FROM:<ann@client.example> SMTPUTF8=1", "501 5.5.4 "},
 		{"DSN of RCPT", "RCPT TO:<support@desk.example> NOTIFY=NEVER", "555 5.5.4 "},

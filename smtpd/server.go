@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"mxdesk/ticketstore"
 )
 
 // Server is the door. It is made by [New] and of no use after Shutdown.
@@ -253,7 +255,7 @@ func (s *Server) roomOnDisk(size int64) error {
 		return fmt.Errorf("asking for the free disk: %w", err)
 	}
 	if free-size < s.cfg.MinFreeDisk {
-		return fmt.Errorf("%d octets of disk are free", free)
+		return fmt.Errorf("%d octets of disk are free: %w", free, ticketstore.ErrFull)
 	}
 	return nil
 }

@@ -104,7 +104,7 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 		return say(450, 4, 7, 1, "too many mails from your address, please try again in a minute")
 	}
 	if err := s.srv.roomOnDisk(opts.Size); err != nil {
-		s.st.log.Warn().Str("event", EventTrouble).Str("error", err.Error()).Msg("mail put off")
+		s.st.log.Warn().Str("event", eventOf(err)).Str("from", from).Str("error", err.Error()).Msg("mail put off")
 		return noRoom()
 	}
 	if !s.srv.memory.has(s.srv.cfg.memoryFor(opts.Size)) {
@@ -366,7 +366,7 @@ func (s *session) outcome(tx *transaction, size int64, receipt desk.Receipt, err
 	}
 	r := toReply(err, tx.id)
 	if isTrouble(err) {
-		log(tx.log.Error(), EventTrouble).Str("error", err.Error()).Msg("mail not accepted")
+		log(tx.log.Error(), eventOf(err)).Str("error", err.Error()).Msg("mail not accepted")
 	} else {
 		log(tx.log.Info(), EventRefused).Int("code", r.Code).Str("reason", inWords(err).Message).Msg("mail refused")
 	}

@@ -398,7 +398,11 @@ func (st *stage) count(refused bool) {
 	if !refused || st.ended {
 		return
 	}
-	if st.errors++; st.errors >= st.srv.bounds().maxErrors {
+	st.errors++
+	if st.errors == st.srv.cfg.FreeErrors+1 {
+		st.log.Info().Str("event", EventSlowedDown).Int("errors", st.errors).Msg("further commands have to wait")
+	}
+	if st.errors >= st.srv.bounds().maxErrors {
 		st.log.Info().Str("event", EventErrors).Int("errors", st.errors).Msg("connection ended")
 		_ = st.bye(say(421, 4, 7, 0, "too many errors, closing"))
 	}

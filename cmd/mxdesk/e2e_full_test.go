@@ -62,7 +62,7 @@ func TestDiskFull(t *testing.T) {
 	d.check()
 	server.stop(t)
 	d.check()
-	for _, e := range server.events(t, "smtp-trouble") {
+	for _, e := range append(server.events(t, "smtp-trouble"), server.events(t, "smtp-no-disk")...) {
 		if strings.Contains(e.Error, syscall.ENOSPC.Error()) {
 			t.Errorf("the reserve was used up: %s", e.Error)
 		}
