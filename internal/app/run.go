@@ -132,7 +132,10 @@ func (r *run) stop() error {
 	err := r.door.Shutdown(ctx)
 	r.stopSending()
 	if e := r.http.Shutdown(ctx); e != nil {
-		err = errors.Join(err, fmt.Errorf("waiting for commands: %w", context.Cause(ctx)), r.http.Close())
+		if ctx.Err() != nil {
+			e = context.Cause(ctx)
+		}
+		err = errors.Join(err, fmt.Errorf("waiting for commands: %w", e), r.http.Close())
 	}
 	cut(nil)
 	r.wg.Wait()
