@@ -1,0 +1,204 @@
+//go:build linux && amd64
+
+// Command inject runs a program and lets something happen to one of its system
+// calls: the K-th of the named ones, counted over all its threads in the order in
+// which they are made.
+//
+//	inject CALLS WHAT K REPORT PROGRAM [ARG…]
+//
+// CALLS are names with commas between them. WHAT is
+//
+//	kill     the program is killed in place of the call
+//	EIO, ENOSPC, EROFS
+//	         the call is not made, and fails with this
+//	short    a write is made of the first half of its octets alone
+//	torn     the same, and the next call fails with ENOSPC
+//
+// With anything but kill only calls on files below / are counted, those for
+// devices excepted. The call that was hit is named in the file REPORT, which is
+// not made when there was none. inject passes SIGTERM on, and ends as the program
+// does.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+var numbers = map[string]uint64{
+	"write": unix.SYS_WRITE, "pwrite64": unix.SYS_PWRITE64, "fdatasync": unix.SYS_FDATASYNC, "fsync": unix.SYS_FSYNC,
+	"ftruncate": unix.SYS_FTRUNCATE, "renameat": unix.SYS_RENAMEAT, "unlinkat": unix.SYS_UNLINKAT, "sendto": unix.SYS_SENDTO,
+}
+
+var failures = map[string]syscall.Errno{"EIO": syscall.EIO, "ENOSPC": syscall.ENOSPC, "EROFS": syscall.EROFS}
+
+// tracer runs the program.
+type tracer struct {
+	calls  map[uint64]string
+	what   string
+	left   int // calls until the one that is hit
+	report string
+	main   int
+	// inside: threads that are in a system call, with the error that it is to end
+	// with, or 0.
+	inside map[int]syscall.Errno
+}
+
+func main() {
+	runtime.LockOSThread() // who attached must ask
+	code, err := run(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "inject:", err)
+		os.Exit(125)
+	}
+	os.Exit(code)
+}
+
+func run(args []string) (code int, err error) {
+	if len(args) < 5 {
+		return 0, errors.New("usage: inject CALLS WHAT K REPORT PROGRAM [ARG…]")
+	}
+	t := &tracer{calls: map[uint64]string{}, what: args[1], report: args[3], inside: map[int]syscall.Errno{}}
+	for name := range strings.SplitSeq(args[0], ",") {
+		n, ok := numbers[name]
+		if !ok {
+			return 0, fmt.Errorf("unknown call %q", name)
+		}
+		t.calls[n] = name
+	}
+	if t.left, err = strconv.Atoi(args[2]); err != nil {
+		return 0, err
+	}
+	p, err := os.StartProcess(args[4], args[4:], &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Sys: &syscall.SysProcAttr{Ptrace: true}})
+	if err != nil {
+		return 0, err
+	}
+	t.main = p.Pid
+	terms := make(chan os.Signal, 1)
+	signal.Notify(terms, syscall.SIGTERM)
+	go func() {
+		for range terms {
+			_ = syscall.Kill(p.Pid, syscall.SIGTERM) // it may be gone
+		}
+	}()
+	return t.follow()
+}
+
+// follow goes from stop to stop until the program has ended.
+func (t *tracer) follow() (code int, err error) {
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(t.main, &status, syscall.WALL, nil); err != nil {
+		return 0, err
+	}
+	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_EXITKILL
+	if err := unix.PtraceSetOptions(t.main, options); err != nil {
+		return 0, err
+	}
+	_ = unix.PtraceSyscall(t.main, 0) // who has gone meanwhile is waited for below
+	for {
+		tid, err := syscall.Wait4(-1, &status, syscall.WALL, nil)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		switch {
+		case err != nil:
+			return 0, err
+		case status.Exited() || status.Signaled():
+			delete(t.inside, tid)
+			if tid == t.main {
+				return ended(status), nil
+			}
+			continue
+		}
+		signal := status.StopSignal()
+		switch {
+		case signal == syscall.SIGTRAP|0x80:
+			t.stopped(tid)
+			signal = 0
+		case signal == syscall.SIGTRAP, signal == syscall.SIGSTOP: // a new thread, on both sides
+			signal = 0
+		}
+		_ = unix.PtraceSyscall(tid, int(signal))
+	}
+}
+
+// ended is the code to end with: that of the program, or what a shell makes of a
+// signal.
+func ended(status syscall.WaitStatus) int {
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
+}
+
+// stopped is called where a thread enters a system call, and where it leaves it.
+func (t *tracer) stopped(tid int) {
+	var regs unix.PtraceRegs
+	if err := unix.PtraceGetRegs(tid, &regs); err != nil {
+		return // it was killed
+	}
+	failure, leaves := t.inside[tid]
+	if leaves {
+		delete(t.inside, tid)
+		if failure != 0 {
+			regs.Rax = uint64(-int64(failure))
+			_ = unix.PtraceSetRegs(tid, &regs)
+		}
+		return
+	}
+	t.inside[tid] = 0
+	name := t.calls[regs.Orig_rax]
+	if name == "" || t.what != "kill" && !onFile(tid, name, regs.Rdi) {
+		return
+	}
+	t.left--
+	switch {
+	case t.left == 0:
+		t.hit(tid, name, &regs)
+	case t.left == -1 && t.what == "torn":
+		t.fail(tid, &regs, syscall.ENOSPC)
+	}
+}
+
+// hit lets happen what is to happen.
+func (t *tracer) hit(tid int, name string, regs *unix.PtraceRegs) {
+	if err := os.WriteFile(t.report, []byte(name+"\n"), 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, "inject:", err)
+	}
+	switch t.what {
+	case "kill":
+		_ = syscall.Kill(t.main, syscall.SIGKILL)
+	case "short", "torn":
+		if regs.Rdx > 1 {
+			regs.Rdx /= 2
+			_ = unix.PtraceSetRegs(tid, regs)
+		}
+	default:
+		t.fail(tid, regs, failures[t.what])
+	}
+}
+
+// fail makes a call that is none, and notes what it is to end with.
+func (t *tracer) fail(tid int, regs *unix.PtraceRegs, failure syscall.Errno) {
+	regs.Orig_rax = ^uint64(0)
+	if unix.PtraceSetRegs(tid, regs) == nil {
+		t.inside[tid] = failure
+	}
+}
+
+// onFile reports whether a call is for a file, or a name of one.
+func onFile(tid int, name string, fd uint64) bool {
+	if name == "renameat" || name == "unlinkat" {
+		return true
+	}
+	target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", tid, fd))
+	return err == nil && strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "/dev/")
+}
