@@ -85,6 +85,9 @@ func anonymous(d Data) Data {
 // blank, invisible and direction-changing characters go, and what is over limit
 // octets is cut.
 func oneLine(s string, limit int) string {
+	if len(s) <= limit && isTidy(s) {
+		return s
+	}
 	var b strings.Builder
 	blank := false
 	for _, r := range s[:min(len(s), 4*limit)] {
@@ -102,6 +105,19 @@ func oneLine(s string, limit int) string {
 		b.WriteRune(r)
 	}
 	return shorten(b.String(), limit)
+}
+
+// isTidy reports whether s is one line of visible ASCII with single blanks
+// between its words, as most values are, so that oneLine has nothing to do.
+func isTidy(s string) bool {
+	blank := true // before what comes now
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || s[i] == ' ' && blank {
+			return false
+		}
+		blank = s[i] == ' '
+	}
+	return !blank || s == ""
 }
 
 // hidden reports whether r only changes how its neighbours look: direction

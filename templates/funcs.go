@@ -57,6 +57,7 @@ func bounded(s string) (htmltemplate.HTML, error) {
 // blank before text.
 func quoteText(s string) (string, error) {
 	var b strings.Builder
+	b.Grow(len(s) + len("> ")*(1+strings.Count(s, "\n")))
 	for line := range strings.Lines(strings.TrimRight(s, "\n")) {
 		switch {
 		case line == "\n", strings.HasPrefix(line, ">"):
@@ -96,6 +97,7 @@ const (
 // indentation kept, lines that start with ">" as nested quotes.
 func markup(s string) string {
 	var b strings.Builder
+	b.Grow(len(s) + len(s)/8 + strings.Count(s, "\n")*len("<br>"))
 	depth, fresh := 0, true
 	for line := range strings.Lines(strings.TrimRight(s, "\n")) {
 		level, rest := quoteLevel(strings.TrimSuffix(line, "\n"))
@@ -134,9 +136,11 @@ var blanks = regexp.MustCompile(` {2,}`)
 // but the last of a run become no-break spaces.
 func escapeLine(s string) string {
 	s = strings.ReplaceAll(html.EscapeString(s), "\t", "    ")
-	s = blanks.ReplaceAllStringFunc(s, func(run string) string {
-		return strings.Repeat("&nbsp;", len(run)-1) + " "
-	})
+	if strings.Contains(s, "  ") {
+		s = blanks.ReplaceAllStringFunc(s, func(run string) string {
+			return strings.Repeat("&nbsp;", len(run)-1) + " "
+		})
+	}
 	if strings.HasPrefix(s, " ") {
 		s = "&nbsp;" + s[1:]
 	}

@@ -102,8 +102,9 @@ func withMarker(doc, marker string) string {
 
 // bodyStart is the place right behind the body tag of a document, or 0.
 func bodyStart(doc string) int {
-	i := strings.Index(strings.ToLower(doc), "<body")
-	if i < 0 || len(strings.ToLower(doc)) != len(doc) {
+	low := strings.ToLower(doc)
+	i := strings.Index(low, "<body")
+	if i < 0 || len(low) != len(doc) {
 		return 0
 	}
 	end := strings.IndexByte(doc[i:], '>')
@@ -121,6 +122,7 @@ func execute(t interface {
 }, d Data,
 ) (string, error) {
 	out := limited{left: maxOutput}
+	out.Grow(1<<10 + len(d.Text) + len(d.Quoted) + len(d.Signature))
 	if err := t.Execute(&out, d); err != nil {
 		return "", err
 	}
