@@ -317,44 +317,85 @@ func clip(s string, most int) string {
 // alternatives, files behind them. It returns the Content-Type field (and what
 // goes with it) and the octets after the blank line.
 func compose(mail templates.Mail, files []File) (contentType string, body []byte) {
-	ct, text := alternative(mail)
-	if len(files) == 0 {
-		return ct, text
-	}
-	boundary := newBoundary()
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "--%s\r\n%s\r\n", boundary, ct)
-	b.Write(text)
+	size := len(mail.Text) + len(mail.HTML)
+	size += size/8 + 1<<10 // what does not stand for itself is longer
 	for _, f := range files {
-		fmt.Fprintf(&b, "\r\n--%s\r\n", boundary)
+		size += 100 + len(f.part)
+	}
+	var b bytes.Buffer
+	b.Grow(size)
+	contentType, inner := textFields("plain"), ""
+	if mail.HTML != "" {
+		inner = newBoundary()
+		contentType = multipartField("alternative", inner)
+	}
+	if len(files) == 0 {
+		writeTexts(&b, mail, inner)
+		return contentType, b.Bytes()
+	}
+	outer := newBoundary()
+	fmt.Fprintf(&b, "--%s\r\n%s\r\n", outer, contentType)
+	writeTexts(&b, mail, inner)
+	for _, f := range files {
+		fmt.Fprintf(&b, "\r\n--%s\r\n", outer)
 		b.Write(f.part)
 	}
-	fmt.Fprintf(&b, "\r\n--%s--\r\n", boundary)
-	return fmt.Sprintf("Content-Type: multipart/mixed;\r\n boundary=\"%s\"\r\n", boundary), b.Bytes()
+	fmt.Fprintf(&b, "\r\n--%s--\r\n", outer)
+	return multipartField("mixed", outer), b.Bytes()
 }
 
-func alternative(mail templates.Mail) (contentType string, body []byte) {
-	plain, html := textPart("plain", mail.Text), textPart("html", mail.HTML)
+// writeTexts writes the plain text alone, or with the HTML as its alternative.
+func writeTexts(b *bytes.Buffer, mail templates.Mail, boundary string) {
 	if mail.HTML == "" {
-		head, rest, _ := bytes.Cut(plain, []byte("\r\n\r\n"))
-		return string(head) + "\r\n", rest
+		writeQuoted(b, mail.Text)
+		return
 	}
-	boundary := newBoundary()
-	var b bytes.Buffer
-	for _, part := range [][]byte{plain, html} {
-		fmt.Fprintf(&b, "--%s\r\n%s\r\n", boundary, part)
-	}
-	fmt.Fprintf(&b, "--%s--\r\n", boundary)
-	return fmt.Sprintf("Content-Type: multipart/alternative;\r\n boundary=\"%s\"\r\n", boundary), b.Bytes()
+	fmt.Fprintf(b, "--%s\r\n%s\r\n", boundary, textFields("plain"))
+	writeQuoted(b, mail.Text)
+	fmt.Fprintf(b, "\r\n--%s\r\n%s\r\n", boundary, textFields("html"))
+	writeQuoted(b, mail.HTML)
+	fmt.Fprintf(b, "\r\n--%s--\r\n", boundary)
 }
 
-func textPart(subtype, text string) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", subtype)
-	qp := quotedprintable.NewWriter(&b)
-	io.WriteString(qp, strings.ReplaceAll(text, "\n", "\r\n"))
+// textFields are the fields of a part of text.
+func textFields(subtype string) string {
+	return "Content-Type: text/" + subtype + "; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+}
+
+func multipartField(subtype, boundary string) string {
+	return "Content-Type: multipart/" + subtype + ";\r\n boundary=\"" + boundary + "\"\r\n"
+}
+
+// writeQuoted writes a text in quoted-printable (RFC 2045 §6.7), with CRLF for
+// each LF. Most lines stand for themselves.
+func writeQuoted(b *bytes.Buffer, text string) {
+	qp := quotedprintable.NewWriter(b)
+	for line := range strings.Lines(text) {
+		words, ended := strings.CutSuffix(line, "\n")
+		if isQuotedPrintable(words) {
+			b.WriteString(words)
+			if ended {
+				b.WriteString("\r\n")
+			}
+			continue
+		}
+		io.WriteString(qp, words)
+		if ended {
+			io.WriteString(qp, "\r\n") // which it hands on with all that came before
+		}
+	}
 	qp.Close()
-	return b.Bytes()
+}
+
+// isQuotedPrintable reports a line that quoted-printable does not change.
+func isQuotedPrintable(line string) bool {
+	const most = 75 // octets before a soft line break
+	for i := range len(line) {
+		if c := line[i]; c != ' ' && c != '\t' && (c < '!' || c > '~' || c == '=') {
+			return false
+		}
+	}
+	return len(line) <= most && (line == "" || line[len(line)-1] > ' ')
 }
 
 func newBoundary() string { return "=_" + rand.Text() }
