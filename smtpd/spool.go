@@ -3,8 +3,10 @@ package smtpd
 import (
 	"bytes"
 	"fmt"
+	"math/bits"
 	"os"
 	"slices"
+	"sync"
 )
 
 // Chunks are read in portions that begin at leastRead octets and double up to
@@ -23,6 +25,7 @@ type spool struct {
 	taken  int64 // octets of the budget
 	size   int64 // octets seen
 	mem    []byte
+	lent   *[]byte // mem is of it; nil: mem is the spool's own
 	file   *os.File
 	err    error // why the content could not be kept
 }
@@ -40,7 +43,7 @@ func (s *spool) keep(p []byte) {
 		more := all - s.taken
 		if !s.budget.take(more, all) {
 			s.err = errNoMemory
-			s.mem = nil
+			s.forget()
 			return
 		}
 		s.taken += more
@@ -51,15 +54,53 @@ func (s *spool) keep(p []byte) {
 	switch {
 	case s.err != nil:
 	case s.file == nil:
-		if cap(s.mem)-len(s.mem) < len(p) { // twice as much, and no more than will be used
-			s.mem = slices.Grow(s.mem, int(min(max(int64(len(p)), s.size), s.cfg.MemorySpool-int64(len(s.mem)))))
-		}
+		s.grow(len(s.mem) + len(p))
 		s.mem = append(s.mem, p...)
 	default:
 		if _, err := s.file.Write(p); err != nil {
 			s.err = fmt.Errorf("writing to the spool: %w", err)
 		}
 	}
+}
+
+// grow makes room for n octets in all.
+func (s *spool) grow(n int) {
+	switch {
+	case n <= cap(s.mem):
+	case n < leastLent:
+		s.mem = slices.Grow(s.mem, n-len(s.mem))
+	default:
+		larger := lend(n)
+		mem := append((*larger)[:0], s.mem...)
+		s.forget()
+		s.mem, s.lent = mem, larger
+	}
+}
+
+// forget gives memory back.
+func (s *spool) forget() {
+	if s.lent != nil {
+		shelves[bits.Len(uint(cap(*s.lent)-1))].Put(s.lent)
+	}
+	s.mem, s.lent = nil, nil
+}
+
+// leastLent is from how many octets on a spool's memory is used again.
+const leastLent = 8 << 10
+
+// shelves are the memory of spools that are closed, those of 1<<i octets on the
+// i-th. A mail of some hundred kilobytes, which comes in small pieces, would
+// otherwise leave twice its size behind.
+var shelves [bits.UintSize]sync.Pool
+
+// lend returns memory for n octets, and for less than twice as many.
+func lend(n int) *[]byte {
+	shelf := bits.Len(uint(n - 1))
+	if m, ok := shelves[shelf].Get().(*[]byte); ok {
+		return m
+	}
+	m := make([]byte, 1<<shelf)
+	return &m
 }
 
 func (s *spool) tooLarge() bool { return s.size > s.cfg.MaxMessage }
@@ -78,7 +119,7 @@ func (s *spool) overflow() error {
 	if _, err := f.Write(s.mem); err != nil {
 		return fmt.Errorf("writing to the spool: %w", err)
 	}
-	s.mem = nil
+	s.forget()
 	return nil
 }
 
@@ -90,15 +131,18 @@ func (s *spool) ReadAt(p []byte, off int64) (int, error) {
 	return bytes.NewReader(s.mem).ReadAt(p, off)
 }
 
-// InMemory returns content that is complete, nil when it is in a file.
-func (s *spool) InMemory() []byte { return s.mem }
+// InMemory returns content that is complete, nil when it is in a file. It is
+// valid until the spool is closed.
+func (s *spool) InMemory() []byte { return slices.Clip(s.mem) }
 
 // Size is the number of octets.
 func (s *spool) Size() int64 { return s.size }
 
+// close ends the use of the content: its memory will hold another mail.
 func (s *spool) close() {
 	s.budget.give(s.taken)
 	s.taken = 0
+	s.forget()
 	if s.file != nil {
 		_ = s.file.Close() // nothing in it is needed any more
 	}
