@@ -34,6 +34,7 @@ type dialogue struct {
 	over       bool              // nothing more can be said
 	gone       bool              // it was the server that ended it
 	begun      bool              // a mail that has no final reply
+	spent      bool              // no other mail is to go over it
 	extensions map[string]string // keyword in upper case -> parameters
 	secrets    []string          // never to be shown
 	mails      int               // that were offered
@@ -190,7 +191,9 @@ func (d *dialogue) exchange(group []step) error {
 		if i > 0 && d.in.Buffered() == 0 {
 			d.deadline(d.timeouts.Command)
 		}
-		if _, err := d.expect(s.class); err != nil {
+		if r, err := d.expect(s.class); err != nil {
+			// It may be this connection that has had enough mails.
+			d.spent = s.phase == PhaseMail && r.code/100 == 4
 			if s.line == reset { // it cannot be refused; another connection will do
 				d.over, d.gone = true, true
 			}

@@ -52,7 +52,7 @@ func (s *Smarthost) reusable(d *dialogue) bool {
 	if most <= 0 {
 		most = defaultPerConnection
 	}
-	return d.mails > 0 && d.mails < most && d.orderly() && d.in.Buffered() == 0 && d.detach()
+	return d.mails > 0 && d.mails < most && !d.spent && d.orderly() && d.in.Buffered() == 0 && d.detach()
 }
 
 // keep puts a connection into the pool; it reports whether there was room.

@@ -64,7 +64,7 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 	tests := map[string]series{
 		"taken":         {transcripts: [][]string{join(opening, "S: 250 mx", whole, whole, whole, closing)}, want: []string{"", "", ""}},
 		"in a row":      {transcripts: [][]string{join(pipelining, row, row, closing)}, want: []string{"", ""}},
-		"MAIL refused":  {transcripts: [][]string{join(opening, "S: 250 mx", envelope[0], "S: 451 no", again, closing)}, want: []string{"MAIL: 451", ""}},
+		"MAIL refused":  {transcripts: [][]string{join(opening, "S: 250 mx", envelope[0], "S: 553 no", again, closing)}, want: []string{"MAIL: 553", ""}},
 		"RCPT refused":  {transcripts: [][]string{join(opening, "S: 250 mx", envelope[:3], "S: 550 no", again, whole, closing)}, want: []string{"RCPT: 550", "", ""}},
 		"DATA refused":  {transcripts: [][]string{join(opening, "S: 250 mx", envelope, "C: DATA", "S: 452 no", again, closing)}, want: []string{"DATA: 452", ""}},
 		"mail refused":  {transcripts: [][]string{join(opening, "S: 250 mx", envelope, sending, "S: 550 spam", whole, closing)}, want: []string{"end of data: 550", ""}},
@@ -137,7 +137,8 @@ func TestFailureOfAKeptConnection(t *testing.T) {
 	tests := map[string]series{
 		"closed behind the dot":     {transcripts: [][]string{join(first, envelope, sending, "CLOSE"), second}, want: []string{"", "end of data: EOF", ""}},
 		"421 behind the dot":        {transcripts: [][]string{join(first, envelope, sending, "S: 421 stopping", "CLOSE"), second}, want: []string{"", "end of data: 421", ""}},
-		"refused for now":           {transcripts: [][]string{join(first, envelope[0], "S: 451 later", "C: RSET", "S: 250 ok", whole, closing)}, want: []string{"", "MAIL: 451", ""}},
+		"refused for now":           {transcripts: [][]string{join(first, envelope[:3], "S: 451 later", "C: RSET", "S: 250 ok", whole, closing)}, want: []string{"", "RCPT: 451", ""}},
+		"too many for one":          {transcripts: [][]string{join(first, envelope[0], "S: 452 too many", closing), second}, want: []string{"", "MAIL: 452", ""}},
 		"refused, then closed":      {transcripts: [][]string{join(row, inARow, "S: 250 ok", "S: 550 no", "CLOSE"), join(row, closing)}, want: []string{"", "RCPT: 550", ""}},
 		"one reply too many":        {transcripts: [][]string{join(opening, "S: 250 mx", envelope, sending, "s: 250 ok\r\n250 again\r\n", "DRAIN"), second}, want: []string{"", ""}},
 		"a reply of no use":         {transcripts: [][]string{join(first, envelope[0], "S: 354 go", "DRAIN"), second}, want: []string{"", "code 354 to MAIL", ""}},
