@@ -90,7 +90,7 @@ func (s *Server) enter(c *conn) (event, why string) {
 	switch {
 	case s.stopping:
 		return EventStopped, "the server stops"
-	case len(s.conns)-s.evicting >= s.cfg.MaxConnections && !s.evict():
+	case len(s.conns)-s.evicting >= s.cfg.MaxConnections && !s.evict(c):
 		return EventTooMany, "too many connections"
 	}
 	s.conns[c] = struct{}{}

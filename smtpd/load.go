@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 )
@@ -80,48 +81,63 @@ func (s *Server) weigh() {
 	}
 }
 
-// A full house sends somebody away for a newcomer: a client without a transaction
-// that has been silent for evictAfter, or any that has had its place for evictUnpaid
-// longer than it has paid for. A place is paid by mails, and by content that
-// comes, evictRate octets for a second: who keeps a transaction open without one
-// coming, or lets content drip, does not hold a place for longer than that.
-// evictSample connections are looked at, more when all of those are at work, for the
-// one that is overdue longest.
+// A full house sends somebody away for a newcomer. That is a client without a
+// transaction that has been silent for evictAfter, or any that has had its place
+// for evictUnpaid longer than it has paid for. A place is paid by mails, and by
+// content that comes, evictRate octets for a second: who keeps a transaction open
+// without one coming, or lets content drip, does not hold a place for longer.
+//
+// Those who wait for such a place can be many from one network, and each has
+// evictUnpaid for itself once it is in. So a newcomer from a network with few
+// clients here takes the place of one from a network with many as soon as that
+// has gone evictAfter without paying.
+//
+// evictSample connections are looked at, more when none of those can go.
 const (
 	evictSample = 64
 	evictAfter  = 2 * time.Second
 	evictUnpaid = 30 * time.Second
 	evictRate   = 1000
+	evictShare  = 50 // a network has many when it has this part of the house
 )
 
-// overdueSince is when a client last did what would keep it from being sent away,
-// and whether that is long enough ago at now.
-func (c *conn) overdueSince(now time.Time) (at time.Time, overdue bool) {
+// overdueSince is when a client last did what would keep it from being sent away.
+// overdue means that it may go for anybody, late that it may go for a newcomer
+// from a smaller network.
+func (c *conn) overdueSince(now time.Time) (at time.Time, overdue, late bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.closed, c.last != nil, c.phase == deciding:
-		return now, false
+		return now, false, false
 	case c.phase == idling && now.Sub(c.heard) > evictAfter:
-		return c.heard, true
+		return c.heard, true, true
 	}
-	return c.paid, now.Sub(c.paid) > evictUnpaid
+	owes := now.Sub(c.paid)
+	return c.paid, owes > evictUnpaid, owes > evictAfter
 }
 
-// evict ends a connection that is overdue, and reports whether there was one. It
-// is called with mu held.
-func (s *Server) evict() bool {
-	var victim *conn
+// evict ends a connection for a newcomer, and reports whether there was one to
+// end. It is called with mu held.
+func (s *Server) evict(newcomer *conn) bool {
+	var overdue, late *conn
 	now := time.Now()
-	longest, n := now, 0
+	longest := now
+	many := max(2*(s.networks[network(newcomer.ip)]+1), s.cfg.MaxConnections/evictShare)
+	n := 0
 	for c := range s.conns { // in random order
-		if at, overdue := c.overdueSince(now); overdue && at.Before(longest) {
-			victim, longest = c, at
+		at, isOverdue, isLate := c.overdueSince(now)
+		if isOverdue && at.Before(longest) {
+			overdue, longest = c, at
 		}
-		if n++; n >= evictSample && victim != nil || n >= 16*evictSample {
+		if share := s.networks[network(c.placed)]; isLate && c.counts && share > many {
+			late, many = c, share
+		}
+		if n++; n >= evictSample && (overdue != nil || late != nil) || n >= 16*evictSample {
 			break
 		}
 	}
+	victim := cmp.Or(late, overdue)
 	if victim == nil {
 		return false
 	}

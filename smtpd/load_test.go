@@ -209,6 +209,40 @@ func TestFullHouseSendsThePatientAway(t *testing.T) {
 	}
 }
 
+// Who comes from a network that has few places here gets one of a network that
+// has many, so that a few networks never keep all of them, however fast they
+// come back.
+func TestFullHouseIsSharedByNetworks(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.MaxConnections, cfg.MaxPerIP, cfg.MaxPerNetwork = 20, 100, -1
+	synctest.Test(t, func(t *testing.T) {
+		d := openDoor(t, cfg)
+		defer d.shut()
+		var crowd []*client
+		join := func(from string) string {
+			c := d.dialFrom(from)
+			crowd = append(crowd, c)
+			said := strings.Join(c.replies(), "|")
+			c.cmd("EHLO client.example")
+			c.cmd("MAIL FROM:<ann@client.example>")
+			return said
+		}
+		for i := range 20 {
+			expectReply(t, join(fmt.Sprintf("192.0.%d.%d:1", 2+i%4, i)), "220") // four networks, five each
+		}
+		expectReply(t, join("198.51.100.7:1"), "421 4.7.0 too many connections, please") // all of them came just now
+		time.Sleep(3 * time.Second)
+		expectReply(t, join("192.0.2.99:1"), "421 4.7.0 too many connections, please")
+		expectReply(t, join("198.51.100.7:1"), "220")
+		expectReply(t, join("198.51.100.8:1"), "220")
+		expectReply(t, join("198.51.100.9:1"), "421 4.7.0 too many connections, please") // no great difference any more
+		expectReply(t, join("203.0.113.9:1"), "220")
+		for _, c := range crowd {
+			c.close()
+		}
+	})
+}
+
 func TestBudgetLeavesRoomForSmallMails(t *testing.T) {
 	c := Config{}.withDefaults()
 	b := newBudget(c.ContentMemory)
