@@ -82,7 +82,8 @@ type View interface {
 	// ItemsOf yields the outgoing items of a ticket, oldest first.
 	ItemsOf(TicketID) iter.Seq2[OutboxItem, error]
 	// DueItems returns up to limit items whose next attempt is due, most overdue
-	// first, without those that skip tells to leave out; nil: all.
+	// first, without those that skip tells to leave out; nil: all. An item whose next
+	// attempt lies more than a day ahead is due, too: the clock was set back.
 	DueItems(now time.Time, limit int, skip func(ItemID) bool) ([]OutboxItem, error)
 	// NextDue is when the next item falls due; false when none waits.
 	NextDue() (time.Time, bool)

@@ -189,16 +189,17 @@ func (v *view) ItemsOf(id TicketID) iter.Seq2[OutboxItem, error] {
 	}
 }
 
+// farAhead is longer than any next attempt is put off. What lies beyond was put
+// off by a clock that was ahead of this one.
+const farAhead = 24 * time.Hour
+
 func (v *view) DueItems(now time.Time, limit int, skip func(ItemID) bool) ([]OutboxItem, error) {
 	var items []OutboxItem
 	var damage error
-	for e := range v.table(bDue).from(nil) {
-		if len(items) == limit || len(e.key) != 16 || binary.BigEndian.Uint64(e.key) > uint64(now.UnixNano()) {
-			break
-		}
+	take := func(e entry) {
 		id := ItemID(binary.BigEndian.Uint64(e.key[8:]))
 		if skip != nil && skip(id) {
-			continue
+			return
 		}
 		it, err := OutboxItem{}, e.err
 		if err == nil {
@@ -206,9 +207,22 @@ func (v *view) DueItems(now time.Time, limit int, skip func(ItemID) bool) ([]Out
 		}
 		if err != nil { // the others are not to wait for it
 			damage = err
-			continue
+			return
 		}
 		items = append(items, it)
+	}
+	t, ahead := v.table(bDue), now.Add(farAhead)
+	for e := range t.from(nil) {
+		if len(items) == limit || len(e.key) != 16 || binary.BigEndian.Uint64(e.key) > uint64(now.UnixNano()) {
+			break
+		}
+		take(e)
+	}
+	for e := range t.before(nil) {
+		if len(items) == limit || len(e.key) != 16 || binary.BigEndian.Uint64(e.key) <= uint64(ahead.UnixNano()) {
+			break
+		}
+		take(e)
 	}
 	if len(items) > 0 {
 		return items, nil

@@ -355,6 +355,12 @@ func due(t *testing.T, s ticketstore.Store) {
 	if got := order(now.Add(time.Hour), 3); !cmp.Equal(got, []ticketstore.ItemID{2, 1}) {
 		t.Errorf("due without the first: %v", got)
 	}
+	if got := order(now.Add(-23 * time.Hour)); got != nil {
+		t.Errorf("due before: %v", got)
+	}
+	if got := order(now.AddDate(0, 0, -2)); !cmp.Equal(got, []ticketstore.ItemID{1, 2}) {
+		t.Errorf("due with a clock that was set back: %v", got)
+	}
 	mustUpdate(t, s, func(v ticketstore.View) (ticketstore.Change, error) {
 		it, err := v.Item(3)
 		it.State = ticketstore.ItemDelivered
