@@ -5,7 +5,7 @@ GOFUMPT = mvdan.cc/gofumpt@v0.12.0
 FUZZTIME ?= 30s
 BENCH ?= .
 
-.PHONY: build test tools lint bench bench-large fuzz corpus compare-readers kill power calls soak crowd rot model cover
+.PHONY: build test tools lint bench bench-large fuzz corpus compare-readers kill power calls standstill soak crowd rot model cover
 
 build:
 	go build -o mxdesk ./cmd/mxdesk
@@ -13,7 +13,7 @@ build:
 test: tools
 	go vet ./...
 	go test -race -shuffle=on -timeout 20m ./...
-	go test -run 'Hostile|Spooled|Crowd|LargeMails' ./internal/message ./cmd/mxdesk # memory is judged without the race detector
+	MXDESK_LARGE=25 go test -run 'Hostile|Spooled|Crowd|LargeMails' ./internal/message ./cmd/mxdesk # memory is judged without the race detector
 
 # Installs what is missing when it can, and says what is missing when it cannot.
 tools:
@@ -60,6 +60,10 @@ power: tools
 # write too little.
 calls:
 	MXDESK_EVERY_CALL=1 go test -run 'EverySystemCall' -count 1 -timeout 2h -v ./cmd/mxdesk
+
+# A server that stands still for a minute under load.
+standstill:
+	MXDESK_STANDSTILL=60 go test -run 'TestStandstill' -count 1 -timeout 30m -v ./cmd/mxdesk
 
 # 100,000 mails of a mixed load: all accounted for, memory flat, files small.
 soak:

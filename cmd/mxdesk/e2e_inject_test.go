@@ -35,10 +35,12 @@ const (
 func TestKillAtEverySystemCall(t *testing.T) { inject(t, "kill", outwardCalls) }
 
 // TestDiskErrorAtEverySystemCall lets each system call that writes to the disk
-// fail, one after the other, or write less than it was asked to.
+// fail, one after the other, alone or with all that follow until the disk has
+// mended, or write less than it was asked to.
 func TestDiskErrorAtEverySystemCall(t *testing.T) {
 	for what, calls := range map[string]string{
 		"EIO": diskCalls + ",unlinkat", "ENOSPC": diskCalls, "EROFS": diskCalls + ",unlinkat", "short": writingCalls, "torn": writingCalls,
+		"ENOSPC+": diskCalls, "EROFS+": diskCalls + ",unlinkat",
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -158,6 +160,7 @@ func (in *injection) one(i injected) (call string) {
 // goesOn wants a server that has put the mail off, and still runs, to take it
 // within five seconds, or to end.
 func (in *injection) goesOn(i injected, p *process, addr string, got reply) {
+	_ = p.cmd.Process.Signal(syscall.SIGUSR1) // the disk is well again; the server may be gone
 	if got.code/100 != 4 {
 		return
 	}

@@ -11,6 +11,8 @@
 //	kill     the program is killed in place of the call
 //	EIO, ENOSPC, EROFS
 //	         the call is not made, and fails with this
+//	EIO+, ENOSPC+, EROFS+
+//	         so do all behind it, until inject gets SIGUSR1
 //	short    a write is made of the first half of its octets alone
 //	torn     the same, and the next call fails with ENOSPC
 //
@@ -28,6 +30,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -44,7 +47,9 @@ var failures = map[string]syscall.Errno{"EIO": syscall.EIO, "ENOSPC": syscall.EN
 type tracer struct {
 	calls  map[uint64]string
 	what   string
-	left   int // calls until the one that is hit
+	lasts  bool        // what happens goes on
+	healed atomic.Bool // or has ended
+	left   int         // calls until the one that is hit
 	report string
 	main   int
 	// inside: threads that are in a system call, with the error that it is to end
@@ -66,7 +71,8 @@ func run(args []string) (code int, err error) {
 	if len(args) < 5 {
 		return 0, errors.New("usage: inject CALLS WHAT K REPORT PROGRAM [ARG…]")
 	}
-	t := &tracer{calls: map[uint64]string{}, what: args[1], report: args[3], inside: map[int]syscall.Errno{}}
+	t := &tracer{calls: map[uint64]string{}, report: args[3], inside: map[int]syscall.Errno{}}
+	t.what, t.lasts = strings.CutSuffix(args[1], "+")
 	for name := range strings.SplitSeq(args[0], ",") {
 		n, ok := numbers[name]
 		if !ok {
@@ -82,10 +88,14 @@ func run(args []string) (code int, err error) {
 		return 0, err
 	}
 	t.main = p.Pid
-	terms := make(chan os.Signal, 1)
-	signal.Notify(terms, syscall.SIGTERM)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1)
 	go func() {
-		for range terms {
+		for s := range signals {
+			if s == syscall.SIGUSR1 {
+				t.healed.Store(true)
+				continue
+			}
 			_ = syscall.Kill(p.Pid, syscall.SIGTERM) // it may be gone
 		}
 	}()
@@ -165,6 +175,8 @@ func (t *tracer) stopped(tid int) {
 		t.hit(tid, name, &regs)
 	case t.left == -1 && t.what == "torn":
 		t.fail(tid, &regs, syscall.ENOSPC)
+	case t.left < 0 && t.lasts && !t.healed.Load():
+		t.fail(tid, &regs, failures[t.what])
 	}
 }
 

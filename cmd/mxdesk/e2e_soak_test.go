@@ -1,0 +1,158 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"mxdesk/internal/api"
+)
+
+// soakMail is one of a mixed load: short texts, text with HTML, files of up to
+// 150 KiB, answers by machines.
+func soakMail(n int) []byte {
+	head := fmt.Sprintf("From: User %[1]d <user%[1]d@load.example>\r\nTo: <%[2]s>\r\nSubject: Soak %[3]d\r\nMessage-ID: <soak.%[3]d@load.example>\r\nMIME-Version: 1.0\r\n", n%997, desk, n)
+	text := strings.Repeat(fmt.Sprintf("Line of mail %d, with some words to read.\r\n", n), 10+n%40)
+	switch n % 4 {
+	case 0:
+		return []byte(head + "\r\n" + text)
+	case 1:
+		return []byte(head + "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n" + text +
+			"--b\r\nContent-Type: text/html\r\n\r\n<p>" + text + "</p>\r\n--b--\r\n")
+	case 2:
+		line := strings.Repeat("QUJD", 19) + "\r\n"
+		return []byte(head + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + text +
+			"--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+			strings.Repeat(line, 100+n%20*100) + "--b--\r\n")
+	}
+	return []byte(head + "Auto-Submitted: auto-replied\r\n\r\n" + text)
+}
+
+// TestSoak sends a mixed load over 64 connections: every mail is accounted for,
+// memory and descriptors stay what they were, and the files hold little more
+// than raw mails and texts.
+func TestSoak(t *testing.T) {
+	n := envNumber(t, "MXDESK_SOAK", 800)
+	d := harness(t)
+	server := d.start()
+	descriptors := server.descriptors(t)
+	var payload int64
+	var anon []int64
+	const parts = 10
+	for part := range parts {
+		payload += soakPart(t, server.addr, part*n/parts, (part+1)*n/parts)
+		anon = append(anon, server.status(t, "RssAnon"))
+	}
+	seen := map[string]int{}
+	var texts int64
+	for _, tk := range read[[]api.Ticket](d, "ticket", "list") {
+		seen[tk.Subject]++
+	}
+	for i := range n {
+		if name := fmt.Sprint("Soak ", i); seen[name] != 1 {
+			t.Errorf("%s is %d times in the store", name, seen[name])
+		}
+		texts += int64(len(fmt.Sprintf("Line of mail %d, with some words to read.\r\n", i)) * (10 + i%40))
+	}
+	stored := d.check().Octets                                     // raw mails, and texts of mails that were sent
+	segments, err := os.ReadDir(filepath.Join(d.data, "segments")) // each stays open, to be read
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the descriptors are back", func() bool { return server.descriptors(t) <= descriptors+8+len(segments) })
+	server.stop(t)
+	database, raw := used(t, filepath.Join(d.data, "desk.db")), used(t, filepath.Join(d.data, "segments"))
+	files := database + raw
+	ratio := float64(files) / float64(stored+texts)
+	grown := float64(anon[parts-1]-anon[parts/5]) * 10_000 / (float64(n) * 0.7)
+	t.Logf("%d mails, %d octets of raw mail, %d with what was sent, %d of text; files %d (database %d, segments %d), %.2f times that; anonymous memory in KiB after each tenth %v, %.0f KiB per 10,000 mails; %d descriptors",
+		n, payload, stored, texts, files, database, raw, ratio, anon, grown, descriptors)
+	// Garbage makes memory go up and down by some MiB: only long runs show growth.
+	if n >= 20_000 && ratio > 1.4 || n >= 100_000 && grown > 1024 {
+		t.Error("files or memory grow too much")
+	}
+}
+
+// soakPart sends mails over 64 connections; it returns the octets of them.
+func soakPart(t *testing.T, addr string, from, to int) (octets int64) {
+	t.Helper()
+	next := make(chan int)
+	sent := make(chan int64)
+	for c := range killClients {
+		go func() {
+			var sum int64
+			defer func() { sent <- sum }()
+			w, err := connect(addr, fmt.Sprintf("127.0.1.%d", c+1))
+			if err != nil {
+				t.Error(err)
+				for range next {
+				}
+				return
+			}
+			defer w.close()
+			w.say("EHLO client.example")
+			for i := range next {
+				raw := soakMail(i)
+				got := w.send(fmt.Sprintf("user%d@load.example", i%997), desk, raw)
+				for end := time.Now().Add(patience); got.code/100 == 4 && time.Now().Before(end); time.Sleep(pollPause) {
+					got = w.send(fmt.Sprintf("user%d@load.example", i%997), desk, raw) // put off
+				}
+				if got.code != 250 {
+					t.Errorf("mail %d: %s", i, got)
+				}
+				sum += int64(len(raw))
+			}
+		}()
+	}
+	for i := from; i < to; i++ {
+		next <- i
+	}
+	close(next)
+	for range killClients {
+		octets += <-sent
+	}
+	return octets
+}
+
+// status reads a size in KiB from what the kernel says of the process.
+func (p *process) status(t *testing.T, field string) (kib int64) {
+	t.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(raw), field+":")
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		t.Fatal(err)
+	}
+	return kib
+}
+
+func (p *process) descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// used is how much of the disk a file, or what is in a folder, takes.
+func used(t *testing.T, path string) (octets int64) {
+	t.Helper()
+	err := filepath.Walk(path, func(_ string, info os.FileInfo, err error) error {
+		if err != nil || info.IsDir() {
+			return err
+		}
+		octets += info.Sys().(*syscall.Stat_t).Blocks * 512
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return octets
+}
