@@ -1,7 +1,9 @@
 package remote
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -27,5 +29,18 @@ func BenchmarkSmarthost(b *testing.B) {
 			}
 			host.Close()
 		})
+	}
+}
+
+// Content as it is sent: 4 KiB in lines.
+func BenchmarkDots(b *testing.B) {
+	text := []byte(strings.Repeat("A line of an acknowledgement, as long as they are.\r\n", 80))
+	w := &dotWriter{out: bufio.NewWriter(io.Discard), start: true}
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := w.Write(text); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -134,19 +134,32 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
+// dotted is a content that is written in parts, as it is sent.
+func dotted(t *testing.T, parts ...string) string {
+	t.Helper()
+	var b strings.Builder
+	w := &dotWriter{out: bufio.NewWriter(&b), start: true}
+	for _, p := range parts {
+		if n, err := w.Write([]byte(p)); n != len(p) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if err := w.close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 func FuzzDots(f *testing.F) {
 	f.Add("a\r\n.\r\nb")
 	f.Add(".\n.\r.\r\n")
 	f.Fuzz(func(t *testing.T, s string) {
-		var b strings.Builder
-		w := &dotWriter{out: bufio.NewWriter(&b), start: true}
-		if _, err := w.Write([]byte(s)); err != nil {
-			t.Fatal(err)
+		got := dotted(t, s)
+		for i := range len(s) {
+			if parts := dotted(t, s[:i], s[i:]); parts != got {
+				t.Fatalf("%q in two parts at %d: %q, want %q", s, i, parts, got)
+			}
 		}
-		if err := w.close(); err != nil {
-			t.Fatal(err)
-		}
-		got := b.String()
 		whole := "\r\n" + got
 		if strings.Index(whole, "\r\n.\r\n") != len(whole)-5 {
 			t.Errorf("the data ends early: %q", got)

@@ -75,13 +75,28 @@ func (w *dotWriter) Write(p []byte) (int, error) {
 		return 0, ErrNo8Bit
 	}
 	for rest := p; len(rest) > 0; {
-		n, err := w.piece(rest)
+		line := rest
+		if n := bytes.IndexByte(rest, '\n'); n >= 0 {
+			line = rest[:n+1]
+		}
+		n, err := w.line(line)
 		if err != nil {
-			return len(p) - len(rest), err
+			return len(p) - len(rest) + n, err
 		}
 		rest = rest[n:]
 	}
 	return len(p), nil
+}
+
+// line writes octets of which at most the last is an LF. It returns how many of
+// them are written.
+func (w *dotWriter) line(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var did int
+		did, err = w.piece(p[n:])
+		n += did
+	}
+	return n, err
 }
 
 // piece writes the line end that p begins with, or what stands before the next
@@ -102,8 +117,8 @@ func (w *dotWriter) piece(p []byte) (n int, err error) {
 		}
 	}
 	w.start = false
-	if n = bytes.IndexAny(p, "\r\n"); n < 0 {
-		n = len(p)
+	if n = bytes.IndexByte(p, '\r'); n < 0 {
+		n = len(bytes.TrimSuffix(p, []byte{'\n'}))
 	}
 	_, err = w.out.Write(p[:n])
 	return n, err

@@ -144,16 +144,16 @@ func (s *moody) whim(tx *transaction, command string) (goOn, done bool) {
 	if s.mood == nil || command == "QUIT" {
 		return true, false
 	}
-	switch r := s.mood(command); r {
-	case "":
+	switch r := s.mood(command); {
+	case r == "", r == "250 ok" && command == ".": // which takes the mail
 		return true, false
-	case "close", "reset":
+	case r == "close", r == "reset":
 		tx.out.Flush()
 		if c, ok := tx.conn.(*net.TCPConn); ok && r == "reset" {
 			_ = c.SetLinger(0)
 		}
 		return false, true
-	case "354 go": // as some servers do behind a refusal
+	case r == "354 go": // as some servers do behind a refusal
 		fmt.Fprint(tx.out, "354 go\r\n")
 		return s.data(tx), true
 	default:
