@@ -33,8 +33,8 @@ func soakMail(n int) []byte {
 }
 
 // TestSoak sends a mixed load over 64 connections: every mail is accounted for,
-// memory and descriptors stay what they were, and the files hold little more
-// than raw mails and texts.
+// memory, goroutines and descriptors stay what they were, and the files hold
+// little more than raw mails and texts.
 func TestSoak(t *testing.T) {
 	n := envNumber(t, "MXDESK_SOAK", 800)
 	d := harness(t)
@@ -64,13 +64,19 @@ func TestSoak(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the descriptors are back", func() bool { return server.descriptors(t) <= descriptors+8+len(segments) })
+	goroutines, idle := server.goroutines(t), idleGoroutines(t)
+	if goroutines > idle {
+		t.Errorf("%d goroutines are left, a server that has done nothing has %d", goroutines, idle)
+	}
+	server = d.start() // the count was its end
+	d.check()
 	server.stop(t)
 	database, raw := used(t, filepath.Join(d.data, "desk.db")), used(t, filepath.Join(d.data, "segments"))
 	files := database + raw
 	ratio := float64(files) / float64(stored+texts)
 	grown := float64(anon[parts-1]-anon[parts/5]) * 10_000 / (float64(n) * 0.7)
-	t.Logf("%d mails, %d octets of raw mail, %d with what was sent, %d of text; files %d (database %d, segments %d), %.2f times that; anonymous memory in KiB after each tenth %v, %.0f KiB per 10,000 mails; %d descriptors",
-		n, payload, stored, texts, files, database, raw, ratio, anon, grown, descriptors)
+	t.Logf("%d mails, %d octets of raw mail, %d with what was sent, %d of text; files %d (database %d, segments %d), %.2f times that; anonymous memory in KiB after each tenth %v, %.0f KiB per 10,000 mails; %d descriptors, %d goroutines at the end",
+		n, payload, stored, texts, files, database, raw, ratio, anon, grown, descriptors, goroutines)
 	// Garbage makes memory go up and down by some MiB: only long runs show growth.
 	if n >= 20_000 && ratio > 1.4 || n >= 100_000 && grown > 1024 {
 		t.Error("files or memory grow too much")
@@ -139,6 +145,35 @@ func (p *process) descriptors(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(list)
+}
+
+// goroutines counts the goroutines of the process, which ends with that: it prints
+// them when it is told to quit.
+func (p *process) goroutines(t *testing.T) (n int) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	p.wait(t)
+	for line := range strings.Lines(p.stderr()) {
+		if strings.HasPrefix(line, "goroutine ") && strings.Contains(line, " [") {
+			n++
+		}
+	}
+	if n == 0 {
+		t.Errorf("no goroutine is shown:\n%s", tail(p.stderr(), 5))
+	}
+	return n
+}
+
+// idleGoroutines is how many goroutines a server has that was asked for nothing
+// but its tickets.
+func idleGoroutines(t *testing.T) int {
+	t.Helper()
+	d := harness(t)
+	server := d.start()
+	d.must("ticket", "list")
+	return server.goroutines(t)
 }
 
 // used is how much of the disk a file, or what is in a folder, takes.

@@ -15,6 +15,8 @@
 //	         so do all behind it, until inject gets SIGUSR1
 //	short    a write is made of the first half of its octets alone
 //	torn     the same, and the next call fails with ENOSPC
+//	clock    the clock is set by K seconds, once inject gets SIGUSR1, back again
+//	         with the next and so on; CALLS must be clock_gettime
 //
 // With anything but kill only calls on files below / are counted, those for
 // devices excepted. The call that was hit is named in the file REPORT, which is
@@ -23,6 +25,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -39,6 +42,7 @@ import (
 var numbers = map[string]uint64{
 	"write": unix.SYS_WRITE, "pwrite64": unix.SYS_PWRITE64, "fdatasync": unix.SYS_FDATASYNC, "fsync": unix.SYS_FSYNC,
 	"ftruncate": unix.SYS_FTRUNCATE, "renameat": unix.SYS_RENAMEAT, "unlinkat": unix.SYS_UNLINKAT, "sendto": unix.SYS_SENDTO,
+	"clock_gettime": unix.SYS_CLOCK_GETTIME,
 }
 
 var failures = map[string]syscall.Errno{"EIO": syscall.EIO, "ENOSPC": syscall.ENOSPC, "EROFS": syscall.EROFS}
@@ -47,9 +51,10 @@ var failures = map[string]syscall.Errno{"EIO": syscall.EIO, "ENOSPC": syscall.EN
 type tracer struct {
 	calls  map[uint64]string
 	what   string
-	lasts  bool        // what happens goes on
-	healed atomic.Bool // or has ended
-	left   int         // calls until the one that is hit
+	set    atomic.Int64 // what is added to the clock, in seconds
+	lasts  bool         // what happens goes on
+	healed atomic.Bool  // or has ended
+	left   int          // calls until the one that is hit
 	report string
 	main   int
 	// inside: threads that are in a system call, with the error that it is to end
@@ -94,6 +99,7 @@ func run(args []string) (code int, err error) {
 		for s := range signals {
 			if s == syscall.SIGUSR1 {
 				t.healed.Store(true)
+				t.set.Store(int64(t.left) - t.set.Load())
 				continue
 			}
 			_ = syscall.Kill(p.Pid, syscall.SIGTERM) // it may be gone
@@ -111,6 +117,11 @@ func (t *tracer) follow() (code int, err error) {
 	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_EXITKILL
 	if err := unix.PtraceSetOptions(t.main, options); err != nil {
 		return 0, err
+	}
+	if t.what == "clock" {
+		if err := t.hideClock(); err != nil {
+			return 0, err
+		}
 	}
 	_ = unix.PtraceSyscall(t.main, 0) // who has gone meanwhile is waited for below
 	for {
@@ -158,6 +169,9 @@ func (t *tracer) stopped(tid int) {
 	failure, leaves := t.inside[tid]
 	if leaves {
 		delete(t.inside, tid)
+		if t.what == "clock" && regs.Orig_rax == unix.SYS_CLOCK_GETTIME && regs.Rdi == unix.CLOCK_REALTIME {
+			t.setClock(tid, uintptr(regs.Rsi))
+		}
 		if failure != 0 {
 			regs.Rax = uint64(-int64(failure))
 			_ = unix.PtraceSetRegs(tid, &regs)
@@ -165,6 +179,9 @@ func (t *tracer) stopped(tid int) {
 		return
 	}
 	t.inside[tid] = 0
+	if t.what == "clock" {
+		return
+	}
 	name := t.calls[regs.Orig_rax]
 	if name == "" || t.what != "kill" && !onFile(tid, name, regs.Rdi) {
 		return
@@ -213,4 +230,57 @@ func onFile(tid int, name string, fd uint64) bool {
 	}
 	target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", tid, fd))
 	return err == nil && strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "/dev/")
+}
+
+// hideClock takes from a program that has just begun the page by which it would
+// read the clock without a system call: its entry in the list behind the
+// environment on the stack.
+func (t *tracer) hideClock() error {
+	const sysinfo, ignored, word = 33, 1, 8
+	var regs unix.PtraceRegs
+	if err := unix.PtraceGetRegs(t.main, &regs); err != nil {
+		return err
+	}
+	at := uintptr(regs.Rsp) + word // behind the number of arguments
+	next := func() (v uint64, err error) {
+		v, err = t.peek(t.main, at)
+		at += word
+		return v, err
+	}
+	for range 2 { // arguments and environment, each with a zero at its end
+		for v := uint64(1); v != 0; {
+			var err error
+			if v, err = next(); err != nil {
+				return err
+			}
+		}
+	}
+	for {
+		kind, err := next()
+		if err != nil || kind == 0 {
+			return errors.Join(err, errors.New("the program has no page for its clock"))
+		}
+		if kind == sysinfo {
+			return t.poke(t.main, at-word, ignored)
+		}
+		at += word
+	}
+}
+
+// setClock changes the time that a thread was just told.
+func (t *tracer) setClock(tid int, at uintptr) {
+	if seconds, err := t.peek(tid, at); err == nil {
+		_ = t.poke(tid, at, seconds+uint64(t.set.Load())) // who was killed needs no time
+	}
+}
+
+func (t *tracer) peek(tid int, at uintptr) (uint64, error) {
+	var b [8]byte
+	_, err := unix.PtracePeekData(tid, at, b[:])
+	return binary.LittleEndian.Uint64(b[:]), err
+}
+
+func (t *tracer) poke(tid int, at uintptr, v uint64) error {
+	_, err := unix.PtracePokeData(tid, at, binary.LittleEndian.AppendUint64(nil, v))
+	return err
 }
