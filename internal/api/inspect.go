@@ -21,6 +21,14 @@ func inspection(in *desk.Inbound, out *desk.Outcome) Inspection {
 	return Inspection{Message: messageOf(in, &out.Decision), Verdict: v, Decision: decisionOf(out)}
 }
 
+// refusedAtTheDoor is what becomes of a mail that the desk is not asked about.
+func refusedAtTheDoor(d *router.Decision, no *desk.Refusal) desk.Outcome {
+	return desk.Outcome{Refusal: no, Decision: router.Decision{
+		Outcome: router.OutcomeRefused, Mailbox: d.Mailbox, Who: d.Who, Class: d.Class, Reasons: d.Reasons,
+		Match: ticketstore.Match{By: router.ByNone, Reason: no.Text}, Trace: []string{"the door refuses it: " + no.Text},
+	}}
+}
+
 func messageOf(in *desk.Inbound, dec *router.Decision) Message {
 	m := in.Message
 	w := Message{

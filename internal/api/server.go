@@ -318,10 +318,14 @@ func (s *server) inspect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	in := s.Inspector(r.URL.Query()["dns"]).Read(r.Context(), env, c)
+	reader := s.Inspector(r.URL.Query()["dns"])
+	in := reader.Read(r.Context(), env, c)
 	out, err := s.Desk.Inspect(r.Context(), in)
 	if err != nil {
 		return err
+	}
+	if no, ok := errors.AsType[*desk.Refusal](reader.Admit(in)); ok {
+		out = refusedAtTheDoor(&out.Decision, no)
 	}
 	return writeJSON(w, inspection(&in, &out))
 }
