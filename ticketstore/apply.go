@@ -3,7 +3,6 @@ package ticketstore
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -180,14 +179,8 @@ func (a *applier) apply(c *Change) error {
 	return nil
 }
 
-// put writes a value as JSON.
-func (a *applier) put(name, key []byte, value any) error {
-	b, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	return a.putRaw(name, key, b)
-}
+// put writes a value.
+func (a *applier) put(name, key []byte, v value) error { return a.putRaw(name, key, encode(v)) }
 
 func (a *applier) putRaw(name, key, value []byte) error {
 	return a.writer.put(string(name), key, value)
@@ -225,7 +218,8 @@ func (a *applier) putRecords(c *Change) error {
 }
 
 func (a *applier) putTickets(c *Change) error {
-	for _, t := range c.Tickets {
+	for i := range c.Tickets {
+		t := &c.Tickets[i]
 		if err := errors.Join(a.put(bTickets, key64(uint64(t.ID)), t), a.grow(bTickets, uint64(t.ID))); err != nil {
 			return err
 		}
@@ -237,7 +231,7 @@ func (a *applier) putTickets(c *Change) error {
 	}
 	for i := range c.Actions {
 		act := &c.Actions[i]
-		if err := a.put(bActions, actionKey(act.Ticket, act.Seq), stored(act)); err != nil {
+		if err := a.put(bActions, actionKey(act.Ticket, act.Seq), act); err != nil {
 			return err
 		}
 	}
@@ -309,11 +303,7 @@ func (a *applier) putSeen(c *Change) error {
 		return nil
 	}
 	for _, s := range c.Seen {
-		v, err := json.Marshal(s)
-		if err != nil {
-			return err
-		}
-		if err := a.writer.put(period(bSeen, s.At, dayFormat), s.Key[:], v); err != nil {
+		if err := a.writer.put(period(bSeen, s.At, dayFormat), s.Key[:], encode(&s)); err != nil {
 			return err
 		}
 		if err := a.expire(bSeen, s.At, seenDays); err != nil {
@@ -343,7 +333,7 @@ func (a *applier) putContacts(c *Change) error {
 	}
 	for _, p := range c.Contacts {
 		id := key64(uint64(p.ID))
-		err := errors.Join(a.unlist(p.ID), a.put(bContacts, id, p), a.grow(bContacts, uint64(p.ID)))
+		err := errors.Join(a.unlist(p.ID), a.put(bContacts, id, &p), a.grow(bContacts, uint64(p.ID)))
 		for _, ad := range p.Addresses {
 			err = errors.Join(err, a.putRaw(bPeople, []byte(ad.Key()), id))
 		}
@@ -367,7 +357,7 @@ func (a *applier) putItems(c *Change) error {
 			return err
 		}
 		err = errors.Join(
-			a.put(bItems, key64(uint64(it.ID)), it), a.grow(bItems, uint64(it.ID)),
+			a.put(bItems, key64(uint64(it.ID)), &it), a.grow(bItems, uint64(it.ID)),
 			a.putRaw(bItemsOf, key64x2(uint64(it.Ticket), uint64(it.ID)), nil))
 		a.view.items[it.ID] = it
 		if it.State.Due() {
@@ -383,7 +373,7 @@ func (a *applier) putItems(c *Change) error {
 
 func (a *applier) putHeld(c *Change) error {
 	for _, h := range c.Held {
-		if err := errors.Join(a.put(bHeld, key64(uint64(h.ID)), h), a.grow(bHeld, uint64(h.ID))); err != nil {
+		if err := errors.Join(a.put(bHeld, key64(uint64(h.ID)), &h), a.grow(bHeld, uint64(h.ID))); err != nil {
 			return err
 		}
 	}

@@ -24,9 +24,9 @@ const (
 	suspectName  = "desk.suspect"
 )
 
-// schema is the version of the file's layout. Version 2 seals each value (see
-// table); files of version 1 are rewritten when they are opened.
-const schema = 2
+// schema is the version of the file's layout; files of an earlier one are
+// rewritten when they are opened (see migrate).
+const schema = 3
 
 // The buckets. Keys are numbers in big-endian order, so that they grow with
 // time, unless said otherwise.
@@ -312,23 +312,6 @@ func clearSuspicion(dir string) error {
 		return nil
 	}
 	return errors.Join(err, syncDir(dir))
-}
-
-// migrate brings a file of an older schema to this one, forward only.
-func migrate(dir string, b *bolt.DB) (*bolt.DB, error) {
-	n, err := schemaOf(b)
-	if err != nil {
-		return nil, errors.Join(err, b.Close())
-	}
-	if n == schema {
-		return b, nil
-	}
-	// 1 to 2: values are sealed.
-	err = rewrite(dir, b, func(name, key, value []byte) ([]byte, error) { return seal(string(name), key, value), nil })
-	if err != nil {
-		return nil, err
-	}
-	return openBolt(filepath.Join(dir, dbName))
 }
 
 func (db *DB) openSegments() error {

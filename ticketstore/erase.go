@@ -8,7 +8,7 @@ func (a *applier) erase(c *Change) error {
 	for _, id := range c.Erase {
 		var actions []Action
 		for e := range prefixed(a.view.table(bActions), uint64(id)) {
-			act, err := decodeAction(e.value, e.err)
+			act, err := decode[Action](e.value, e.err)
 			if err != nil {
 				return err
 			}
@@ -38,7 +38,7 @@ func (a *applier) eraseAction(old Action) error {
 		return err
 	}
 	left := old.erased()
-	return a.put(bActions, actionKey(old.Ticket, old.Seq), stored(&left))
+	return a.put(bActions, actionKey(old.Ticket, old.Seq), &left)
 }
 
 // erased is what stays of an action when what it said is erased.

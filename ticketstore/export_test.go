@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -26,6 +27,64 @@ func SetSchema(t testing.TB, dir string, n uint32) {
 	b, err := openBolt(filepath.Join(dir, dbName))
 	if err == nil {
 		err = b.Update(func(tx *bolt.Tx) error { return tx.Bucket(bMeta).Put(schemaKey, schemaValue(n)) })
+		err = errors.Join(err, b.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// CutMigration does what the opening of a store of an earlier schema does, as far
+// as so many entries in the new file; -1: all of it, but for putting that in the
+// place of the old one. It reports how many entries there are.
+func CutMigration(t testing.TB, dir string, entries int) (n int) {
+	t.Helper()
+	cut := errors.New("cut")
+	old, err := openBolt(filepath.Join(dir, dbName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	version, err := schemaOf(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := newFresh(filepath.Join(dir, dbName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := migration(version)
+	err = f.copyAll(old, func(name, key, v []byte) ([]byte, error) {
+		if n == entries {
+			return nil, cut
+		}
+		n++
+		return change(name, key, v)
+	})
+	switch {
+	case err == nil:
+		err = f.complete()
+	case errors.Is(err, cut):
+		err = errors.Join(f.tx.Commit(), f.db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Damage turns a bit over in an entry of a table, in a store that nobody has
+// open.
+func Damage(t testing.TB, dir, table string, key []byte) {
+	t.Helper()
+	b, err := openBolt(filepath.Join(dir, dbName))
+	if err == nil {
+		err = b.Update(func(tx *bolt.Tx) error {
+			bucket := tx.Bucket([]byte(table))
+			v := slices.Clone(bucket.Get(key))
+			v[len(v)/2] ^= 1
+			return bucket.Put(key, v)
+		})
 		err = errors.Join(err, b.Close())
 	}
 	if err != nil {

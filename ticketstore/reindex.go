@@ -15,31 +15,33 @@ import (
 // those that nothing refers to; their octets stay in the segments.
 func (r *repair) references() error {
 	used := map[string]bool{}
-	uses := func(id RecordID, what string) error {
+	uses := func(id RecordID, what string) {
 		key := string(key64(uint64(id)))
 		if id == 0 || used[key] {
-			return nil
+			return
 		}
 		used[key] = true
 		if _, there := r.table(bRecords)[key]; there {
-			return nil
+			return
 		}
 		r.lostf("%s: its octets", what)
-		return r.set(bRecords, []byte(key), place{}.encode(), fromOthers)
+		r.set(bRecords, []byte(key), place{}.encode(), fromOthers)
 	}
 	var errs []error
 	for id, actions := range r.actions {
 		for _, a := range actions {
-			errs = append(errs, uses(a.Record, "a mail of ticket "+id.String()))
+			uses(a.Record, "a mail of ticket "+id.String())
 		}
 	}
 	for _, f := range r.table(bItems) {
 		it, err := decode[OutboxItem](f.value, nil)
-		errs = append(errs, err, uses(it.Body, "the text of a mail sent from ticket "+it.Ticket.String()))
+		errs = append(errs, err)
+		uses(it.Body, "the text of a mail sent from ticket "+it.Ticket.String())
 	}
 	for _, f := range r.table(bHeld) {
 		h, err := decode[HeldMail](f.value, nil)
-		errs = append(errs, err, uses(h.Record, "a held mail"))
+		errs = append(errs, err)
+		uses(h.Record, "a held mail")
 	}
 	for key := range maps.Clone(r.table(bRecords)) {
 		if !used[key] {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -189,7 +188,7 @@ func (r *repair) load() error {
 		r.tickets[t.ID] = &t
 	}
 	for _, f := range r.table(bActions) {
-		a, err := decodeAction(f.value, nil)
+		a, err := decode[Action](f.value, nil)
 		if err != nil {
 			return err
 		}
@@ -206,17 +205,9 @@ func (r *repair) action(a *Action) {
 }
 
 // set writes an entry that was made or changed.
-func (r *repair) set(name, key []byte, value any, from source) error {
-	raw, isRaw := value.([]byte)
-	if !isRaw {
-		var err error
-		if raw, err = json.Marshal(value); err != nil {
-			return err
-		}
-	}
+func (r *repair) set(name, key, value []byte, from source) {
 	delete(r.table(name), string(key))
-	r.add(string(name), string(key), raw, from)
-	return nil
+	r.add(string(name), string(key), value, from)
 }
 
 // records finds the octets of each record: where it lies, elsewhere in the
@@ -264,10 +255,11 @@ func (r *repair) record(id RecordID, out *segmentWriter) error {
 		want = &p
 	}
 	for _, x := range slices.Backward(r.whole[id]) { // the newest of a number is the one that counts
-		if want == nil || x.place == *want {
-			if want == nil {
-				return r.set(bRecords, key, x.place.encode(), fromSegments)
-			}
+		if want == nil {
+			r.set(bRecords, key, x.place.encode(), fromSegments)
+			return nil
+		}
+		if x.place == *want {
 			return nil
 		}
 	}
@@ -279,10 +271,12 @@ func (r *repair) record(id RecordID, out *segmentWriter) error {
 		if err != nil {
 			return err
 		}
-		return r.set(bRecords, key, to.encode(), fromBackup)
+		r.set(bRecords, key, to.encode(), fromBackup)
+		return nil
 	}
 	r.lostf("record %d: the octets of a mail", id)
-	return r.set(bRecords, key, place{}.encode(), fromOthers)
+	r.set(bRecords, key, place{}.encode(), fromOthers)
+	return nil
 }
 
 // fromMails makes actions, and held mails, again of the raw mails whose records
@@ -297,9 +291,7 @@ func (r *repair) fromMails() error {
 		if meta.Ticket != 0 && r.actions[meta.Ticket][meta.Action] == nil {
 			a := r.reread(x, &meta)
 			r.action(a)
-			if err := r.set(bActions, actionKey(a.Ticket, a.Seq), stored(a), fromSegments); err != nil {
-				return err
-			}
+			r.set(bActions, actionKey(a.Ticket, a.Seq), encode(a), fromSegments)
 			if r.tickets[meta.Ticket] == nil {
 				r.open(meta.Ticket, meta.Mailbox)
 			}
@@ -310,9 +302,7 @@ func (r *repair) fromMails() error {
 				ID: meta.Held, At: a.At, Record: id, Envelope: meta.Envelope, Verdict: meta.Verdict, Mailbox: meta.Mailbox,
 				From: address.Mailbox{Address: meta.Envelope.From}, Subject: a.Subject, State: "held", Reason: "brought back by a repair; it may have been decided on before",
 			}
-			if err := r.set(bHeld, key64(uint64(h.ID)), h, fromSegments); err != nil {
-				return err
-			}
+			r.set(bHeld, key64(uint64(h.ID)), encode(&h), fromSegments)
 		}
 	}
 	return nil
@@ -378,15 +368,14 @@ func (r *repair) histories() error {
 		atLeast[it.Ticket] = max(atLeast[it.Ticket], it.Action)
 	}
 	for _, t := range r.tickets {
-		if err := errors.Join(r.history(t, max(t.LastSeq, atLeast[t.ID])), r.eraseAgain(t.ID)); err != nil {
-			return err
-		}
+		r.history(t, max(t.LastSeq, atLeast[t.ID]))
+		r.eraseAgain(t.ID)
 	}
 	return nil
 }
 
 // history completes the actions of a ticket, up to last at least.
-func (r *repair) history(t *Ticket, last uint32) error {
+func (r *repair) history(t *Ticket, last uint32) {
 	for seq := range r.actions[t.ID] {
 		last = max(last, seq)
 	}
@@ -401,13 +390,11 @@ func (r *repair) history(t *Ticket, last uint32) error {
 		}
 		r.action(a)
 		r.lostf("ticket %s: entry %d", t.ID, seq)
-		if err := r.set(bActions, actionKey(t.ID, seq), stored(a), fromOthers); err != nil {
-			return err
-		}
+		r.set(bActions, actionKey(t.ID, seq), encode(a), fromOthers)
 	}
 	stored, there := r.table(bTickets)[string(key64(uint64(t.ID)))]
 	if there && t.LastSeq == last {
-		return nil
+		return
 	}
 	from := stored.from
 	if there {
@@ -418,11 +405,11 @@ func (r *repair) history(t *Ticket, last uint32) error {
 		r.lostf("ticket %s: status, priority and whatever else its entries do not say", t.ID)
 	}
 	t.LastSeq, t.Version, t.Updated = last, t.Version+1, r.at
-	return r.set(bTickets, key64(uint64(t.ID)), t, from)
+	r.set(bTickets, key64(uint64(t.ID)), encode(t), from)
 }
 
 // eraseAgain takes out what was erased from a ticket and came back with a repair.
-func (r *repair) eraseAgain(id TicketID) error {
+func (r *repair) eraseAgain(id TicketID) {
 	var erased uint32
 	for seq, a := range r.actions[id] {
 		if a.Outcome == OutcomeErased {
@@ -432,17 +419,12 @@ func (r *repair) eraseAgain(id TicketID) error {
 	for seq := uint32(1); seq < erased; seq++ {
 		a := r.actions[id][seq]
 		if a.Record != 0 {
-			if err := r.set(bRecords, key64(uint64(a.Record)), place{}.encode(), fromStore); err != nil {
-				return err
-			}
+			r.set(bRecords, key64(uint64(a.Record)), place{}.encode(), fromStore)
 		}
 		from := r.table(bActions)[string(actionKey(id, seq))].from
 		left := a.erased()
-		if err := r.set(bActions, actionKey(id, seq), stored(&left), from); err != nil {
-			return err
-		}
+		r.set(bActions, actionKey(id, seq), encode(&left), from)
 	}
-	return nil
 }
 
 // complete gives a ticket what its first action says.
@@ -477,9 +459,7 @@ func (r *repair) items() error {
 		default:
 			continue
 		}
-		if err := r.set(bItems, []byte(key), it, f.from); err != nil {
-			return err
-		}
+		r.set(bItems, []byte(key), encode(&it), f.from)
 	}
 	return nil
 }

@@ -100,9 +100,19 @@ func joined(path [][]byte) string {
 	return partPath(path[0], path[1])
 }
 
-// install writes sums and schema, puts the file on disk and in the place of
-// the old one.
+// install puts the file on disk and in the place of the old one.
 func (f *fresh) install() error {
+	if err := f.complete(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.path, f.path[:len(f.path)-len(freshSuffix)]); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(f.path))
+}
+
+// complete writes sums and schema, and puts the file on disk.
+func (f *fresh) complete() error {
 	meta, err := f.bucket([][]byte{bMeta})
 	if err != nil {
 		return errors.Join(err, f.abandon())
@@ -120,13 +130,7 @@ func (f *fresh) install() error {
 	if err = errors.Join(err, meta.Put(schemaKey, schemaValue(schema))); err != nil {
 		return errors.Join(err, f.abandon())
 	}
-	if err := errors.Join(f.tx.Commit(), f.trim(), f.db.Sync(), f.db.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.path, f.path[:len(f.path)-len(freshSuffix)]); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(f.path))
+	return errors.Join(f.tx.Commit(), f.trim(), f.db.Sync(), f.db.Close())
 }
 
 // trim cuts off what the file has grown ahead.
@@ -150,21 +154,25 @@ func rewrite(dir string, old *bolt.DB, change func(name, key, value []byte) ([]b
 	if err != nil {
 		return errors.Join(err, old.Close())
 	}
-	err = old.View(func(tx *bolt.Tx) (err error) {
+	if err := f.copyAll(old, change); err != nil {
+		return errors.Join(err, f.abandon(), old.Close())
+	}
+	return errors.Join(f.install(), old.Close())
+}
+
+// copyAll copies all but the meta table, which is made anew.
+func (f *fresh) copyAll(old *bolt.DB, change func(name, key, value []byte) ([]byte, error)) error {
+	return old.View(func(tx *bolt.Tx) (err error) {
 		if f.applied, err = appliedOf(tx); err != nil {
 			return err
 		}
 		return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
 			if slices.Equal(name, bMeta) {
-				return nil // made anew
+				return nil
 			}
 			return f.copy([][]byte{slices.Clone(name)}, b, change)
 		})
 	})
-	if err != nil {
-		return errors.Join(err, f.abandon(), old.Close())
-	}
-	return errors.Join(f.install(), old.Close())
 }
 
 func (f *fresh) copy(path [][]byte, from *bolt.Bucket, change func(name, key, value []byte) ([]byte, error)) error {

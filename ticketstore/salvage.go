@@ -3,7 +3,6 @@ package ticketstore
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +56,10 @@ func (s *salvage) close() (err error) {
 	return err
 }
 
+// add takes an entry in, as this schema stores it, unless there is one already.
 func (s *salvage) add(path, key string, value []byte, from source) bool {
+	name, _, _ := strings.Cut(path, "/")
+	value = current(name, value)
 	t := s.tables[path]
 	if t == nil {
 		t = map[string]found{}
@@ -82,13 +84,15 @@ func (s *salvage) store(path string, problem func(error)) error {
 	s.images = append(s.images, im)
 	s.rolled = im.metas < 2
 	got := map[string]*sum{}
-	old := false
+	var old error
 	w := &walker{problem: problem, leaf: func(path [][]byte, key, sealed []byte) {
 		if len(path) == 0 || len(path) > 2 {
 			return
 		}
 		if string(path[0]) == string(bMeta) {
-			old = old || bytes.Equal(key, schemaKey) && !bytes.Equal(sealed, schemaValue(schema))
+			if bytes.Equal(key, schemaKey) {
+				old = repairable(sealed)
+			}
 			s.addMeta(key, sealed)
 			return
 		}
@@ -109,12 +113,24 @@ func (s *salvage) store(path string, problem func(error)) error {
 		}
 	}}
 	im.walk(w)
-	if old {
-		return fmt.Errorf("%w: the database is of an older schema; only version %d can be repaired", ErrRefused, schema)
+	if old != nil {
+		return old
 	}
 	s.compare(got)
 	if len(s.damaged) > 0 || s.rolled {
 		w.guarded(func() { s.loosePages(im, w.seen) })
+	}
+	return nil
+}
+
+// repairable refuses the schemas whose entries say nothing of whether they are
+// whole, and those that are not known here.
+func repairable(version []byte) error {
+	switch {
+	case bytes.Equal(version, schemaValue(1)):
+		return fmt.Errorf("%w: the database is of schema 1, which cannot be repaired", ErrRefused)
+	case bytes.Compare(version, schemaValue(schema)) > 0:
+		return fmt.Errorf("%w: this one repairs up to schema %d", ErrSchema, schema)
 	}
 	return nil
 }
@@ -272,7 +288,7 @@ func (s *salvage) loose(e element, newest map[string]uint64) {
 		if have, there := s.table(name)[key]; there && have.from != fromPages {
 			return
 		}
-		v, entry := version(name, value), string(name)+key
+		v, entry := version(name, current(string(name), value)), string(name)+key
 		if v < newest[entry] {
 			return
 		}
@@ -386,5 +402,10 @@ func nextMagic(f io.ReaderAt, from, size int64) (int64, error) {
 
 // mailMeta reads what a raw mail's record says of it.
 func (r *raw) mailMeta() (m MailMeta, ok bool) {
-	return m, r.kind == RecordMail && json.Unmarshal(r.meta, &m) == nil
+	if r.kind == RecordMail {
+		var err error
+		m, err = readMeta(r.meta)
+		return m, err == nil
+	}
+	return m, false
 }

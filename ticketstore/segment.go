@@ -3,7 +3,6 @@ package ticketstore
 import (
 	"bufio"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -346,10 +345,7 @@ func (w *offsetWriter) Write(b []byte) (int, error) {
 // append writes a record into the buffer and returns where it will lie. It is
 // on disk only after sync.
 func (s *segments) append(r Record, crc uint32) (place, error) {
-	meta, err := json.Marshal(r.Meta)
-	if err != nil {
-		return place{}, err
-	}
+	meta := encode(&r.Meta)
 	if s.end >= s.max {
 		if err := errors.Join(s.write(), s.sync()); err != nil {
 			return place{}, err

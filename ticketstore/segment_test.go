@@ -39,7 +39,7 @@ func FuzzSegment(f *testing.F) {
 		if s.end < at.end() || s.end > at.end()+int64(len(tail)) {
 			t.Fatalf("cut at %d", s.end)
 		}
-		next := Record{ID: 3, Kind: RecordMail, Meta: struct{}{}, Content: bytes.NewReader([]byte("next")), SHA256: sha256.Sum256([]byte("next"))}
+		next := Record{ID: 3, Kind: RecordMail, Content: bytes.NewReader([]byte("next")), SHA256: sha256.Sum256([]byte("next"))}
 		crc, err := bodyCRC(next.Content)
 		if err != nil {
 			t.Fatal(err)

@@ -159,11 +159,12 @@ const (
 )
 
 // Record is a run of octets for the segments. Meta goes with it, so that a
-// lost database can be rebuilt from the segments alone.
+// lost database can be rebuilt from the segments alone; of an outgoing body it
+// says the ticket and the action.
 type Record struct {
 	ID      RecordID
 	Kind    RecordKind
-	Meta    any // JSON
+	Meta    MailMeta
 	Content Content
 	SHA256  [32]byte // of the content; computed by the caller, outside the transaction
 }

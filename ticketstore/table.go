@@ -2,7 +2,6 @@ package ticketstore
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"iter"
@@ -127,24 +126,12 @@ func (t table) parts() iter.Seq[[]byte] {
 	}
 }
 
-// decode reads a value; its parameters are those that get returns.
-func decode[T any](b []byte, err error) (T, error) {
-	var v T
-	if err != nil {
-		return v, err
-	}
-	if err := json.Unmarshal(b, &v); err != nil {
-		return v, fmt.Errorf("reading a stored value: %w", err)
-	}
-	return v, nil
-}
-
 // values yields the decoded values of a table from the last one before key to
 // the first; nil: all.
-func values[T any](t table, before []byte) iter.Seq2[T, error] {
+func values[T any, P pointerTo[T]](t table, before []byte) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for e := range t.before(before) {
-			if !yield(decode[T](e.value, e.err)) {
+			if !yield(decode[T, P](e.value, e.err)) {
 				return
 			}
 		}

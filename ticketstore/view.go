@@ -66,7 +66,7 @@ func (f *TicketFilter) lets(t *Ticket) bool {
 }
 
 func (v *view) Action(id TicketID, seq uint32) (Action, error) {
-	a, err := decodeAction(v.table(bActions).get(actionKey(id, seq)))
+	a, err := decode[Action](v.table(bActions).get(actionKey(id, seq)))
 	return a, named(err, "action %d of ticket %s", seq, id)
 }
 
@@ -84,7 +84,7 @@ func prefixed(t table, prefix uint64) iter.Seq[entry] {
 func (v *view) Actions(id TicketID) iter.Seq2[Action, error] {
 	return func(yield func(Action, error) bool) {
 		for e := range prefixed(v.table(bActions), uint64(id)) {
-			if !yield(decodeAction(e.value, e.err)) {
+			if !yield(decode[Action](e.value, e.err)) {
 				return
 			}
 		}

@@ -147,7 +147,7 @@ func (w *work) send(t *ticketstore.Ticket, a *ticketstore.Action, o outgoing) er
 	contentType, body := compose(mail, o.files)
 	rec := ticketstore.Record{
 		ID: w.next.Record, Kind: ticketstore.RecordBody,
-		Meta:    map[string]any{"ticket": t.ID, "action": a.Seq},
+		Meta:    ticketstore.MailMeta{Ticket: t.ID, Action: a.Seq},
 		Content: ticketstore.Octets(body), SHA256: sha256.Sum256(body),
 	}
 	w.next.Record++

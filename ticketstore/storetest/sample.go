@@ -54,7 +54,7 @@ func sampleTicket(v ticketstore.View, from address.Address) ticketstore.Change {
 	env := ticketstore.Envelope{From: from, Received: now}
 	rec.Meta = ticketstore.MailMeta{Ticket: id, Action: 1, Envelope: env}
 	body := Record(n.Record+1, fmt.Sprintf("We have your mail %d.\r\n", id))
-	body.Kind, body.Meta = ticketstore.RecordBody, struct{}{}
+	body.Kind = ticketstore.RecordBody
 	at := now.Add(time.Duration(id) * time.Minute)
 	return ticketstore.Change{
 		At: at, Records: []ticketstore.Record{rec, body},
