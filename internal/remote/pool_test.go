@@ -217,6 +217,54 @@ func TestOneLoginForEachConnection(t *testing.T) {
 	}
 }
 
+// Under TLS, too, a dead connection is replaced, and the new one is verified and
+// logged in like the first.
+func TestDeadConnectionIsReplacedUnderTLS(t *testing.T) {
+	certificate, authorities := authority(t, "localhost")
+	login := "C: AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00desk\x00secret"))
+	whole := join(envelope, sending, "S: 250 queued")
+	first := join(opening, "S: 250-mx", "S: 250 STARTTLS", "C: STARTTLS", "S: 220 go", "TLS",
+		opening[1], "S: 250-mx", "S: 250 AUTH PLAIN", login, "S: 235 ok", whole)
+	for name, end := range map[string][]string{
+		"closed": {"CLOSE"}, "reset": {envelope[0], "RESET"}, "421": {"S: 421 idle", "CLOSE"}, "no close_notify": {"CUT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+			s := serveEach(t, certificate, join(first, end), join(first, closing))
+			host := named(t, s, StartTLS)
+			asked := 0
+			host.RootCAs, host.Username = authorities, "desk"
+			host.Password = func() (string, error) { asked++; return "secret", nil }
+			for range 2 {
+				if _, err := host.Deliver(t.Context(), mail(t, content)); err != nil {
+					t.Error(err)
+				}
+			}
+			host.Close()
+			if err := <-s.done; err != nil || asked != 2 {
+				t.Errorf("asked %d times for the password; server: %v", asked, err)
+			}
+		})
+	}
+	t.Run("another certificate", func(t *testing.T) {
+		other, _ := authority(t, "localhost")
+		defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+		s := serveEach(t, certificate, join(first, "ANOTHER", "CLOSE"), join(opening, "S: 250-mx", "S: 250 STARTTLS", "C: STARTTLS", "S: 220 go", "TLS"))
+		s.another = other
+		host := named(t, s, StartTLS)
+		host.RootCAs, host.Username = authorities, "desk"
+		host.Password = func() (string, error) { return "secret", nil }
+		for i := range 2 {
+			_, err := host.Deliver(t.Context(), mail(t, content))
+			if (err != nil) != (i == 1) {
+				t.Errorf("mail %d: %v", i+1, err)
+			}
+		}
+		host.Close()
+		<-s.done
+	})
+}
+
 // A connection that is used no more is closed in order, without a stop.
 func TestIdleConnectionIsClosed(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())

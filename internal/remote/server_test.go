@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"math/big"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,10 +53,13 @@ func authority(t *testing.T, host string) (tls.Certificate, *x509.CertPool) {
 //	STALL      say nothing until the client closes
 //	CLOSE      close the connection
 //	RESET      close it with RST
+//	CUT        close it under TLS, without a word of TLS
+//	ANOTHER    show another certificate from the next connection on
 type script struct {
-	addr string
-	body string     // valid when done is closed
-	done chan error // the first difference from the transcript
+	addr    string
+	another tls.Certificate
+	body    string     // valid when done is closed
+	done    chan error // the first difference from the transcript
 }
 
 func serve(t *testing.T, certificate tls.Certificate, lines ...string) *script {
@@ -77,6 +81,9 @@ func serveEach(t *testing.T, certificate tls.Certificate, transcripts ...[]strin
 			if err := s.accept(l, certificate, lines); err != nil {
 				s.done <- err
 				return
+			}
+			if slices.Contains(lines, "ANOTHER") {
+				certificate = s.another
 			}
 		}
 		s.done <- nil
@@ -154,11 +161,15 @@ func (p *player) step(line string) error {
 		p.script.body = b.String()
 	case "CLOSE":
 		return p.conn.Close()
-	case "RESET":
-		if c, ok := p.conn.(*net.TCPConn); ok {
+	case "RESET", "CUT":
+		conn := p.conn
+		if c, ok := conn.(*tls.Conn); ok {
+			conn = c.NetConn()
+		}
+		if c, ok := conn.(*net.TCPConn); ok && word == "RESET" {
 			_ = c.SetLinger(0)
 		}
-		return p.conn.Close()
+		return conn.Close()
 	}
 	return nil
 }
