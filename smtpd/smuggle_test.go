@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 const (
@@ -157,7 +158,8 @@ func breakAt(t *testing.T, cfg Config, whole string, i int, stall bool) {
 }
 
 // FuzzSession feeds a connection any octets. Whatever they are: the server
-// lives, the result does not depend on how they are cut into packets, a
+// lives, the result does not depend on how they are cut into packets (but for what
+// comes together with a DATA that is refused), a
 // connection that ends early has given the first of the mails of the whole,
 // and there are no more mails than ends of content.
 func FuzzSession(f *testing.F) {
@@ -165,6 +167,7 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte(opening+"BDAT 3\r\nabcBDAT 4 LAST\r\n\r\n\r\nRSET\r\n"+inner), uint16(95))
 	f.Add([]byte(opening+"BDAT 0\r\nRSET\r\n"+inner), uint16(10))
 	f.Add([]byte(opening+"DATA\r\nbody\r\r\n.\r\n"+inner), uint16(100))
+	f.Add([]byte("EHLO x\r\nDATA\r\n"+opening+"DATA\r\nbody\r\n.\r\n"), uint16(14))
 	f.Add([]byte("GET / HTTP/1.1\r\n"), uint16(2))
 	f.Add([]byte("HELO x\nSTARTTLS\nMAIL FROM:<> SIZE=1 BODY=8BITMIME\nRCPT TO:<Postmaster>\nDATA\n"), uint16(9))
 	f.Fuzz(func(t *testing.T, b []byte, at uint16) {
@@ -173,11 +176,14 @@ func FuzzSession(f *testing.F) {
 		}
 		cfg := testConfig(t)
 		text, i := string(b), min(int(at), len(b))
-		var whole, cut, early []string
-		synctest.Test(t, func(t *testing.T) { whole, _ = play(t, cfg, text) })
+		var whole, cut, early, said []string
+		synctest.Test(t, func(t *testing.T) { whole, said = play(t, cfg, text) })
 		synctest.Test(t, func(t *testing.T) { cut, _ = play(t, cfg, text[:i], text[i:]) })
 		synctest.Test(t, func(t *testing.T) { early, _ = play(t, cfg, text[:i]) })
-		if diff := cmp.Diff(whole, cut); diff != "" {
+		if slices.Contains(said, "503 5.5.1 the content was not asked for, closing") {
+			cut = cut[:min(len(cut), len(whole))] // what waits for the answer to DATA goes on
+		}
+		if diff := cmp.Diff(whole, cut, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("depends on packets (-whole +cut):\n%s", diff)
 		}
 		if len(early) > len(whole) || !slices.Equal(whole[:len(early)], early) {
