@@ -272,6 +272,41 @@ func TestSPFAsksForAddressesOfTheClient(t *testing.T) {
 	}
 }
 
+// Records behind aliases count as if they stood at the name itself (RFC 1034
+// §3.6.2); an alias that leads nowhere is no record, one that leads in a circle is
+// trouble.
+func TestRecordsBehindAliases(t *testing.T) {
+	alias := func(to string) dnstest.Records { return dnstest.Records{CNAME: to} }
+	zone := dnstest.Zone{
+		"example.com":                    {TXT: []string{"v=spf1 a:www.example.com include:_spf.example.com -all"}},
+		"www.example.com":                alias("host.example.net"),
+		"host.example.net":               alias("real.example.net"),
+		"real.example.net":               {A: []string{goodIP}},
+		"_spf.example.com":               alias("spf.example.net"),
+		"spf.example.net":                {TXT: []string{"v=spf1 ip4:" + badIP + " -all"}},
+		"_dmarc.example.com":             alias("example.com._dmarc.example.net"),
+		"example.com._dmarc.example.net": {TXT: []string{"v=DMARC1; p=reject"}},
+		"s._domainkey.example.com":       alias("s.example.com.dkim.example.net"),
+		"s.example.com.dkim.example.net": {TXT: []string{edRecord("")}},
+		"nowhere.example":                {TXT: []string{"v=spf1 include:gone.nowhere.example -all"}},
+		"gone.nowhere.example":           alias("gone.example.net"),
+		"circle.example":                 {TXT: []string{"v=spf1 include:a.circle.example -all"}},
+		"a.circle.example":               alias("b.circle.example"),
+		"b.circle.example":               alias("a.circle.example"),
+	}
+	for _, ip := range []string{goodIP, badIP} {
+		v := check(t, zone, input(sign(t, simple("joe@example.com"), "example.com"), ip, "h.example.com", "joe@example.com"))
+		if v.SPF.Result != "pass" || v.DKIM[0].Result != "pass" || v.DMARC.Result != "pass" || v.DMARC.Policy != "reject" {
+			t.Errorf("%s: %+v", ip, v)
+		}
+	}
+	for domain, want := range map[string]string{"nowhere.example": "permerror", "circle.example": "temperror"} {
+		if v := check(t, zone, input(simple("joe@"+domain), goodIP, "h.example.com", "joe@"+domain)); v.SPF.Result != want {
+			t.Errorf("%s: %+v", domain, v.SPF)
+		}
+	}
+}
+
 func TestSPFOfSeveralRecordsIsNone(t *testing.T) {
 	s := dnstest.New(t, dnstest.Zone{
 		"example.com": {TXT: []string{"v=spf1 +all", "v=spf1 -all"}},

@@ -30,8 +30,10 @@ type Records struct {
 	A    []string // "192.0.2.1"
 	AAAA []string // "2001:db8::1"
 	PTR  []string // "mail.example.com"
-	Fail Fail     // when set, the records above are not used
-	Of   string   // the type of record that Fail is about: "A"; none: all
+	// CNAME is the name whose records are answered with, behind this alias.
+	CNAME string
+	Fail  Fail   // when set, the records above are not used
+	Of    string // the type of record that Fail is about: "A"; none: all
 }
 
 // Fail is a way for a query to go wrong.
@@ -207,6 +209,20 @@ func (s *Server) reply(query []byte, udp bool) []byte {
 	question := q.Questions[0]
 	name := key(question.Name.String())
 	rec, found := s.find(question, name)
+	var aliases []dnsmessage.Resource
+	for rec.CNAME != "" && rec.Fail == Answers {
+		if len(aliases) == maxAliases {
+			rec.Fail = ServFail
+			break
+		}
+		alias, err := aliasOf(question.Name, rec.CNAME)
+		if err != nil {
+			return nil
+		}
+		aliases = append(aliases, alias)
+		question.Name = alias.Body.(*dnsmessage.CNAMEResource).CNAME
+		rec, found = s.find(question, key(rec.CNAME))
+	}
 	if rec.Fail == Silent {
 		return nil
 	}
@@ -227,6 +243,7 @@ func (s *Server) reply(query []byte, udp bool) []byte {
 	default:
 		m.Answers, _ = answers(question, rec)
 	}
+	m.Answers = append(aliases, m.Answers...)
 	packed, err := m.Pack()
 	if err != nil {
 		return nil
@@ -236,6 +253,17 @@ func (s *Server) reply(query []byte, udp bool) []byte {
 		packed, _ = m.Pack()
 	}
 	return packed
+}
+
+// maxAliases is how many aliases are followed for one question.
+const maxAliases = 8
+
+func aliasOf(name dnsmessage.Name, target string) (dnsmessage.Resource, error) {
+	to, err := dnsmessage.NewName(rooted(target))
+	return dnsmessage.Resource{
+		Header: dnsmessage.ResourceHeader{Name: name, Type: dnsmessage.TypeCNAME, Class: dnsmessage.ClassINET, TTL: 60},
+		Body:   &dnsmessage.CNAMEResource{CNAME: to},
+	}, err
 }
 
 // udpSize is the longest reply that the asker takes by UDP (RFC 6891 §6.2.3).
