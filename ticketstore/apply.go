@@ -33,6 +33,7 @@ type applier struct {
 	room     int64              // octets of disk that the transaction may use
 	due      bool               // the group left items due
 	places   map[RecordID]place // of the group's records
+	coder    coder
 }
 
 func newApplier(tx *bolt.Tx, s *segments) *applier {
@@ -180,7 +181,20 @@ func (a *applier) apply(c *Change) error {
 }
 
 // put writes a value.
-func (a *applier) put(name, key []byte, v value) error { return a.putRaw(name, key, encode(v)) }
+func (a *applier) put(name, key []byte, v value) error { return a.putRaw(name, key, a.encode(v)) }
+
+// encode returns the octets of a value, until the next one.
+func (a *applier) encode(v value) []byte {
+	v.fields(&a.coder)
+	b := a.coder.octets
+	if a.coder.octets = b[:0]; cap(b) > valueKept {
+		a.coder.octets = nil
+	}
+	return b
+}
+
+// valueKept is how large a buffer for values may be to be used again.
+const valueKept = 64 << 10
 
 func (a *applier) putRaw(name, key, value []byte) error {
 	return a.writer.put(string(name), key, value)
@@ -302,8 +316,9 @@ func (a *applier) putSeen(c *Change) error {
 	if forgetfulSeen {
 		return nil
 	}
-	for _, s := range c.Seen {
-		if err := a.writer.put(period(bSeen, s.At, dayFormat), s.Key[:], encode(&s)); err != nil {
+	for i := range c.Seen {
+		s := &c.Seen[i]
+		if err := a.writer.put(period(bSeen, s.At, dayFormat), s.Key[:], a.encode(s)); err != nil {
 			return err
 		}
 		if err := a.expire(bSeen, s.At, seenDays); err != nil {
@@ -331,9 +346,10 @@ func (a *applier) putContacts(c *Change) error {
 			return err
 		}
 	}
-	for _, p := range c.Contacts {
+	for i := range c.Contacts {
+		p := &c.Contacts[i]
 		id := key64(uint64(p.ID))
-		err := errors.Join(a.unlist(p.ID), a.put(bContacts, id, &p), a.grow(bContacts, uint64(p.ID)))
+		err := errors.Join(a.unlist(p.ID), a.put(bContacts, id, p), a.grow(bContacts, uint64(p.ID)))
 		for _, ad := range p.Addresses {
 			err = errors.Join(err, a.putRaw(bPeople, []byte(ad.Key()), id))
 		}
@@ -348,7 +364,8 @@ func (a *applier) putContacts(c *Change) error {
 }
 
 func (a *applier) putItems(c *Change) error {
-	for _, it := range c.Items {
+	for i := range c.Items {
+		it := &c.Items[i]
 		old, err := a.view.Item(it.ID)
 		if err == nil && old.State.Due() {
 			err = a.remove(bDue, dueKey(old.Next, it.ID))
@@ -357,9 +374,9 @@ func (a *applier) putItems(c *Change) error {
 			return err
 		}
 		err = errors.Join(
-			a.put(bItems, key64(uint64(it.ID)), &it), a.grow(bItems, uint64(it.ID)),
+			a.put(bItems, key64(uint64(it.ID)), it), a.grow(bItems, uint64(it.ID)),
 			a.putRaw(bItemsOf, key64x2(uint64(it.Ticket), uint64(it.ID)), nil))
-		a.view.items[it.ID] = it
+		a.view.items[it.ID] = *it
 		if it.State.Due() {
 			a.due = true
 			err = errors.Join(err, a.putRaw(bDue, dueKey(it.Next, it.ID), nil))
@@ -372,8 +389,9 @@ func (a *applier) putItems(c *Change) error {
 }
 
 func (a *applier) putHeld(c *Change) error {
-	for _, h := range c.Held {
-		if err := errors.Join(a.put(bHeld, key64(uint64(h.ID)), &h), a.grow(bHeld, uint64(h.ID))); err != nil {
+	for i := range c.Held {
+		h := &c.Held[i]
+		if err := errors.Join(a.put(bHeld, key64(uint64(h.ID)), h), a.grow(bHeld, uint64(h.ID))); err != nil {
 			return err
 		}
 	}

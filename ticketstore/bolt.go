@@ -53,11 +53,16 @@ var (
 	}
 )
 
-// inSequence are the tables whose new keys come behind all others. Half a page
-// left free at each split, as bbolt does it, would stay free.
-var inSequence = [][]byte{bTickets, bActions, bRecords, bItems, bItemsOf, bDue, bHeld}
+// fills are how full a page is left when it is split, of the tables whose new
+// keys come behind all others: half a page left free, as bbolt does it, would stay
+// free. Where entries grow afterwards, as an outgoing mail does with each
+// attempt, they need a little room.
+var fills = map[string]float64{
+	string(bActions): 1, string(bRecords): 1, string(bItemsOf): 1,
+	string(bTickets): growing, string(bItems): growing, string(bDue): growing, string(bHeld): growing,
+}
 
-const sequenceFill = 0.9
+const growing = 0.9
 
 // Options adjust a store. The zero value is good for production.
 type Options struct {

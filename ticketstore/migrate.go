@@ -1,6 +1,7 @@
 package ticketstore
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"path/filepath"
@@ -51,7 +52,7 @@ func migration(n uint32) func(name, key, v []byte) ([]byte, error) {
 // current returns a value of a table as it is stored now, whichever schema it is
 // of. One that cannot be read stays: who reads it is told so, as before.
 func current(table string, v []byte) []byte {
-	if now, err := fromJSON(table, v); err == nil {
+	if now, err := fromSchema2(table, v); err == nil {
 		return now
 	}
 	return v
@@ -62,9 +63,12 @@ func current(table string, v []byte) []byte {
 // a way that there is none of.
 func isJSON(v []byte) bool { return len(v) > 0 && v[0] == '{' }
 
-// fromJSON returns what current does, or why it cannot be read.
-func fromJSON(table string, v []byte) ([]byte, error) {
-	if !isJSON(v) {
+// fromSchema2 returns what current does, or why it cannot be read.
+func fromSchema2(table string, v []byte) ([]byte, error) {
+	switch {
+	case table == string(bRecords) && len(v) == oldPlace:
+		return placeFromSchema2(v), nil
+	case !isJSON(v):
 		return v, nil
 	}
 	switch table {
@@ -82,6 +86,20 @@ func fromJSON(table string, v []byte) ([]byte, error) {
 		return recode[HeldMail](v)
 	}
 	return v, nil
+}
+
+// oldPlace is the length of a place in schema 2; none is so long now.
+const oldPlace = 4 + 8 + 4 + 8 + 32
+
+func placeFromSchema2(v []byte) []byte {
+	p := place{
+		segment: binary.BigEndian.Uint32(v),
+		offset:  int64(binary.BigEndian.Uint64(v[4:])),
+		meta:    binary.BigEndian.Uint32(v[12:]),
+		body:    int64(binary.BigEndian.Uint64(v[16:])),
+		sum:     sumStart(v[24:32]),
+	}
+	return p.encode()
 }
 
 func recode[T any, P pointerTo[T]](b []byte) ([]byte, error) {

@@ -102,8 +102,8 @@ type writer struct {
 }
 
 func newWriter(tx *bolt.Tx) *writer {
-	for _, name := range inSequence {
-		tx.Bucket(name).FillPercent = sequenceFill
+	for name, fill := range fills {
+		tx.Bucket([]byte(name)).FillPercent = fill
 	}
 	return &writer{tx: tx, sums: newSums(tx), open: map[string]table{}}
 }

@@ -1,6 +1,7 @@
 package ticketstore
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ func (f *fresh) bucket(path [][]byte) (*bolt.Bucket, error) {
 		b, err = b.CreateBucketIfNotExists(name)
 	}
 	if err == nil {
-		b.FillPercent = sequenceFill // all keys come in order
+		b.FillPercent = cmp.Or(fills[string(path[0])], growing) // all keys come in order
 	}
 	return b, err
 }

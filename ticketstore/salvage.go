@@ -376,7 +376,7 @@ func scanSegment(f *os.File, n uint32, fn func(raw)) error {
 			}
 			continue
 		}
-		p := place{segment: n, offset: off, meta: h.meta, body: h.body, sum: h.sum}
+		p := place{segment: n, offset: off, meta: h.meta, body: h.body, sum: h.sumStart()}
 		if crc, err := bodyCRC(io.NewSectionReader(f, p.bodyOffset(), p.body)); err == nil && crc == h.bodyCRC {
 			fn(raw{f, p, h.id, h.kind, meta})
 		}

@@ -43,8 +43,14 @@ type place struct {
 	offset  int64 // of the head
 	meta    uint32
 	body    int64
-	sum     [32]byte
+	sum     sumStart
 }
+
+// sumStart is how the SHA-256 of a record begins. It tells records apart; whether
+// one is whole say its own checksums.
+type sumStart [8]byte
+
+func (h *head) sumStart() sumStart { return sumStart(h.sum[:8]) }
 
 // gone reports whether the octets were erased, or lost for good.
 func (p place) gone() bool { return p.segment == 0 }
@@ -52,27 +58,14 @@ func (p place) gone() bool { return p.segment == 0 }
 func (p place) bodyOffset() int64 { return p.offset + headSize + int64(p.meta) }
 func (p place) end() int64        { return p.bodyOffset() + p.body }
 
-func (p place) encode() []byte {
-	b := make([]byte, 0, 56)
-	b = binary.BigEndian.AppendUint32(b, p.segment)
-	b = binary.BigEndian.AppendUint64(b, uint64(p.offset))
-	b = binary.BigEndian.AppendUint32(b, p.meta)
-	b = binary.BigEndian.AppendUint64(b, uint64(p.body))
-	return append(b, p.sum[:]...)
-}
+func (p place) encode() []byte { return encode(&p) }
 
 func decodePlace(b []byte) (place, error) {
-	if len(b) != 56 {
-		return place{}, errors.New("record reference has a wrong length")
+	p, err := decode[place](b, nil)
+	if p.offset < 0 || p.body < 0 || p.end() < p.offset {
+		return place{}, errValue
 	}
-	p := place{
-		segment: binary.BigEndian.Uint32(b),
-		offset:  int64(binary.BigEndian.Uint64(b[4:])),
-		meta:    binary.BigEndian.Uint32(b[12:]),
-		body:    int64(binary.BigEndian.Uint64(b[16:])),
-	}
-	copy(p.sum[:], b[24:])
-	return p, nil
+	return p, err
 }
 
 // head is a record's fixed part, decoded.
@@ -358,8 +351,9 @@ func (s *segments) append(r Record, crc uint32) (place, error) {
 	if s.w == nil {
 		s.w = bufio.NewWriterSize(&offsetWriter{s.files[s.current], s.end}, 128<<10)
 	}
-	p := place{segment: s.current, offset: s.end, meta: uint32(len(meta)), body: r.Content.Size(), sum: r.SHA256}
+	p := place{segment: s.current, offset: s.end, meta: uint32(len(meta)), body: r.Content.Size()}
 	h := head{kind: r.Kind, id: r.ID, body: p.body, bodyCRC: crc, sum: r.SHA256}
+	p.sum = h.sumStart()
 	s.dirty = true
 	w := io.Writer(s.w)
 	if s.whole = s.whole && int64(len(s.group.octets))+p.end()-p.offset <= embedOctets; s.whole {
@@ -451,7 +445,7 @@ func (s *segments) verify(id RecordID, p place) error {
 	if err != nil {
 		return err
 	}
-	if h.id != id || h.meta != p.meta || h.body != p.body || h.sum != p.sum {
+	if h.id != id || h.meta != p.meta || h.body != p.body || h.sumStart() != p.sum {
 		return errors.New("record is not the one that the database refers to")
 	}
 	crc, err := bodyCRC(io.NewSectionReader(f, p.bodyOffset(), p.body))

@@ -21,7 +21,7 @@ func FuzzSegment(f *testing.F) {
 		return append(encodeHead(h, []byte("{}")), body...)
 	}
 	first := good(1, "a mail")
-	at := place{segment: 1, meta: 2, body: 6, sum: sha256.Sum256([]byte("a mail"))}
+	at := place{segment: 1, meta: 2, body: 6, sum: (&head{sum: sha256.Sum256([]byte("a mail"))}).sumStart()}
 	f.Add([]byte{})
 	f.Add(good(2, "another"))
 	f.Add(good(2, "another")[:30])

@@ -210,6 +210,19 @@ func (m *MailMeta) fields(c *coder) {
 	c.nested(9, &m.Verdict)
 }
 
+func (p *place) fields(c *coder) {
+	number(c, 1, &p.segment)
+	number(c, 2, &p.offset)
+	number(c, 3, &p.meta)
+	number(c, 4, &p.body)
+	sum := string(p.sum[:])
+	if p.gone() {
+		sum = ""
+	}
+	text(c, 5, &sum)
+	copy(p.sum[:], sum)
+}
+
 func (s *Seen) fields(c *coder) { // the key is that of the entry
 	c.time(1, &s.At)
 	number(c, 2, &s.Ticket)

@@ -2,6 +2,7 @@ package ticketstore
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
@@ -141,6 +142,31 @@ func asJSON(t *testing.T, v any) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// A place is read as it was written, and so is one of schema 2.
+func TestStoredPlaces(t *testing.T) {
+	for _, want := range []place{
+		{},
+		{segment: 1, meta: 300, body: 1 << 40, sum: sumStart{1, 0, 3}},
+		{segment: 1<<32 - 1, offset: 1 << 62, meta: 1<<32 - 1, body: 1 << 50, sum: sumStart{255, 255, 255, 255, 255, 255, 255, 255}},
+	} {
+		b := want.encode()
+		if got, err := decodePlace(b); err != nil || got != want || len(b) >= oldPlace {
+			t.Errorf("%+v is read as %+v, %v", want, got, err)
+		}
+		old := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, want.segment), uint64(want.offset))
+		old = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(old, want.meta), uint64(want.body))
+		old = append(append(old, want.sum[:]...), make([]byte, 24)...)
+		if got, err := decodePlace(current(string(bRecords), old)); err != nil || got != want {
+			t.Errorf("%+v of schema 2 is read as %+v, %v", want, got, err)
+		}
+	}
+	for _, bad := range []place{{segment: 1, offset: -1}, {segment: 1, body: -5}, {segment: 1, offset: 1 << 62, body: 1 << 62}} {
+		if got, err := decodePlace(bad.encode()); err == nil {
+			t.Errorf("a place that cannot be is read as %+v", got)
+		}
+	}
 }
 
 // The words of an action are stored once where what is fresh is a run of them.
