@@ -2,6 +2,7 @@ package smtpd
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"time"
@@ -24,7 +25,9 @@ func (s *Server) admit(raw net.Conn, w way) {
 	}
 	s.serves.Go(func() {
 		if err := c.proxy(); err != nil {
-			c.log.Info().Str("event", EventHostile).Str("reason", "PROXY header").Str("error", err.Error()).Msg("connection ended")
+			if err != io.EOF { // else a health check, which sends nothing
+				c.log.Info().Str("event", EventHostile).Str("reason", "PROXY header").Str("error", err.Error()).Msg("connection ended")
+			}
 			_ = c.close()
 			return
 		}

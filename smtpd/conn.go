@@ -274,7 +274,7 @@ func (c *conn) unhurried() error {
 
 // upgrade does the TLS handshake (RFC 3207 §4).
 func (c *conn) upgrade(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, min(tlsHandshake, c.srv.cfg.Idle))
+	ctx, cancel := context.WithTimeout(ctx, min(tlsHandshake, c.srv.bounds().idle))
 	defer cancel()
 	if err := c.unhurried(); err != nil {
 		return err

@@ -276,6 +276,32 @@ func TestBudgetLeavesRoomForSmallMails(t *testing.T) {
 	}
 }
 
+// A handshake is no way to be silent for longer than others in a crowded house.
+func TestHandshakeIsBorneAsSilenceIs(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.TLS, cfg.MaxConnections = testTLS(t), 1
+	for _, w := range []way{{}, {tls: true}} {
+		synctest.Test(t, func(t *testing.T) {
+			d := openDoorFor(t, cfg, w)
+			defer d.shut()
+			c := d.dial()
+			defer c.close()
+			if !w.tls {
+				c.cmd("EHLO client.example")
+				expectReply(t, c.cmd("STARTTLS"), "220")
+			}
+			time.Sleep(9 * time.Second)
+			if c.closed() {
+				t.Error("closed at once")
+			}
+			time.Sleep(2 * time.Second)
+			if !c.closed() {
+				t.Error("still there after 11 seconds")
+			}
+		})
+	}
+}
+
 // Who does not read what it is told is no better than who says nothing: it is
 // borne for less time in a crowded house, and sent away from a full one.
 func TestClientThatDoesNotReadIsSentAway(t *testing.T) {

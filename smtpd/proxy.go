@@ -26,19 +26,25 @@ var (
 )
 
 // readProxy reads a header. The address is invalid when the header names none:
-// the relay speaks for itself, or does not know.
-func readProxy(r io.Reader) (netip.Addr, error) {
+// the relay speaks for itself, or does not know. The error is io.EOF when nothing
+// came at all.
+func readProxy(r io.Reader) (ip netip.Addr, err error) {
 	var first [12]byte
 	if _, err := io.ReadFull(r, first[:]); err != nil {
 		return netip.Addr{}, err
 	}
 	switch {
 	case bytes.Equal(first[:], proxy2):
-		return readProxy2(r)
+		ip, err = readProxy2(r)
 	case bytes.HasPrefix(first[:], []byte("PROXY ")):
-		return readProxy1(first[:], r)
+		ip, err = readProxy1(first[:], r)
+	default:
+		err = errProxy
 	}
-	return netip.Addr{}, errProxy
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return ip, err
 }
 
 func readProxy1(start []byte, r io.Reader) (netip.Addr, error) {
