@@ -211,15 +211,17 @@ func (v *view) DueItems(now time.Time, limit int, skip func(ItemID) bool) ([]Out
 		}
 		items = append(items, it)
 	}
-	t, ahead := v.table(bDue), now.Add(farAhead)
+	t := v.table(bDue)
 	for e := range t.from(nil) {
 		if len(items) == limit || len(e.key) != 16 || binary.BigEndian.Uint64(e.key) > uint64(now.UnixNano()) {
 			break
 		}
 		take(e)
 	}
-	for e := range t.before(nil) {
-		if len(items) == limit || len(e.key) != 16 || binary.BigEndian.Uint64(e.key) <= uint64(ahead.UnixNano()) {
+	// Forward, too: where a transaction has emptied every page, bbolt looks for the
+	// last entry for ever.
+	for e := range t.from(key64x2(uint64(now.Add(farAhead).UnixNano()), 0)) {
+		if len(items) == limit || len(e.key) != 16 {
 			break
 		}
 		take(e)

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -103,6 +102,7 @@ func Run(t *testing.T, newStore func(testing.TB) ticketstore.Store) {
 		"a mail seen is answered from memory for seven days":   seen,
 		"an address belongs to one contact":                    contacts,
 		"items fall due in order and rest when they are done":  due,
+		"none is due where all of a great many are done":       dueAfterAll,
 		"automatic mails are counted per address and day":      autoMails,
 		"a panic in a function is that caller's error":         panics,
 		"filters choose tickets, newest first":                 filters,
@@ -320,70 +320,6 @@ func contacts(t *testing.T, s ticketstore.Store) {
 	if agents() != 0 {
 		t.Error("a removed contact is still an agent")
 	}
-}
-
-func due(t *testing.T, s ticketstore.Store) {
-	mustUpdate(t, s, func(v ticketstore.View) (ticketstore.Change, error) {
-		c := open(v, now, "x", "y")
-		for i := range 3 {
-			c.Items = append(c.Items, ticketstore.OutboxItem{
-				ID: ticketstore.ItemID(i + 1), Ticket: 1, Action: 1, State: ticketstore.ItemQueued,
-				Next: now.Add(time.Duration(3-i) * time.Minute), Body: 1,
-			})
-		}
-		return c, nil
-	})
-	select {
-	case <-s.Wake():
-	default:
-		t.Error("no wake-up for queued items")
-	}
-	order := func(at time.Time, skipped ...ticketstore.ItemID) (ids []ticketstore.ItemID) {
-		mustView(t, s, func(v ticketstore.View) error {
-			items, err := v.DueItems(at, 2, func(id ticketstore.ItemID) bool { return slices.Contains(skipped, id) })
-			for _, it := range items {
-				ids = append(ids, it.ID)
-			}
-			return err
-		})
-		return ids
-	}
-	if got := order(now.Add(2 * time.Minute)); !cmp.Equal(got, []ticketstore.ItemID{3, 2}) {
-		t.Errorf("due: %v", got)
-	}
-	if got := order(now.Add(time.Hour), 3); !cmp.Equal(got, []ticketstore.ItemID{2, 1}) {
-		t.Errorf("due without the first: %v", got)
-	}
-	if got := order(now.Add(-23 * time.Hour)); got != nil {
-		t.Errorf("due before: %v", got)
-	}
-	if got := order(now.AddDate(0, 0, -2)); !cmp.Equal(got, []ticketstore.ItemID{1, 2}) {
-		t.Errorf("due with a clock that was set back: %v", got)
-	}
-	mustUpdate(t, s, func(v ticketstore.View) (ticketstore.Change, error) {
-		it, err := v.Item(3)
-		it.State = ticketstore.ItemDelivered
-		return ticketstore.Change{Items: []ticketstore.OutboxItem{it}}, err
-	})
-	if got := order(now.Add(time.Hour)); !cmp.Equal(got, []ticketstore.ItemID{2, 1}) {
-		t.Errorf("due after one was delivered: %v", got)
-	}
-	mustView(t, s, func(v ticketstore.View) error {
-		if at, ok := v.NextDue(); !ok || !at.Equal(now.Add(2*time.Minute)) {
-			t.Errorf("next due at %v, %v", at, ok)
-		}
-		n := 0
-		for _, err := range v.ItemsOf(1) {
-			if err != nil {
-				return err
-			}
-			n++
-		}
-		if n != 3 {
-			t.Errorf("%d items of the ticket", n)
-		}
-		return nil
-	})
 }
 
 func autoMails(t *testing.T, s ticketstore.Store) {
