@@ -21,10 +21,10 @@ func (r *reader) attach(p *part, shown bool) {
 	a := describe(r.src, p)
 	sum := sha256.New()
 	head := headWriter{}
-	if r.buf == nil {
+	octets := p.reader(r.src)
+	if _, itself := octets.(io.WriterTo); !itself && r.buf == nil {
 		r.buf = make([]byte, 32<<10)
 	}
-	octets := p.reader(r.src)
 	n, err := io.CopyBuffer(io.MultiWriter(sum, &head), octets, r.buf)
 	if err != nil {
 		r.broken = true

@@ -2,7 +2,9 @@ package message
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
+	"slices"
 )
 
 // base64State decodes base64 and skips whatever does not belong to it. Padding
@@ -70,16 +72,10 @@ func (s *base64State) groups(dst, src []byte) (out, left []byte) {
 				s.careful = true
 				return dst, src[i:]
 			}
-			for i+4 <= len(src) {
-				a, b, c, d := base64Table[src[i]], base64Table[src[i+1]], base64Table[src[i+2]], base64Table[src[i+3]]
-				if a|b|c|d >= 64 {
-					break
-				}
-				v := uint32(a)<<18 | uint32(b)<<12 | uint32(c)<<6 | uint32(d)
-				dst = append(dst, byte(v>>16), byte(v>>8), byte(v))
-				i += 4
-				s.inLine = true
-			}
+			var n int
+			dst, n = wholeGroups(dst, src[i:])
+			i += n
+			s.inLine = s.inLine || n > 0
 			if i == len(src) {
 				break
 			}
@@ -100,6 +96,49 @@ func (s *base64State) groups(dst, src []byte) (out, left []byte) {
 		}
 	}
 	return dst, nil
+}
+
+// base64Pairs holds the value of two octets in a row, the first of them the low
+// one of the index, 0xffff where one has none.
+var base64Pairs = makeBase64Pairs()
+
+func makeBase64Pairs() *[1 << 16]uint16 {
+	t := new([1 << 16]uint16)
+	for i := range t {
+		t[i] = 0xffff
+		if a, b := base64Table[i&0xff], base64Table[i>>8]; a|b < 64 {
+			t[i] = uint16(a)<<6 | uint16(b)
+		}
+	}
+	return t
+}
+
+// wholeGroups decodes the groups that src begins with, two at a time as long as
+// there are, and returns how many octets they are.
+func wholeGroups(dst, src []byte) (out []byte, n int) {
+	t, w := base64Pairs, len(dst)
+	out = slices.Grow(dst, len(src)/4*3+8)
+	out = out[:cap(out)]
+	for ; n+8 <= len(src); n += 8 {
+		p := binary.LittleEndian.Uint64(src[n:])
+		a, b, c, d := t[uint16(p)], t[uint16(p>>16)], t[uint16(p>>32)], t[uint16(p>>48)]
+		if a|b|c|d >= 1<<12 {
+			break
+		}
+		v := uint64(a)<<52 | uint64(b)<<40 | uint64(c)<<28 | uint64(d)<<16
+		binary.BigEndian.PutUint64(out[w:], v) // and two octets more, which the next ones overwrite
+		w += 6
+	}
+	for ; n+4 <= len(src); n += 4 {
+		p := binary.LittleEndian.Uint32(src[n:])
+		a, b := t[uint16(p)], t[uint16(p>>16)]
+		if a|b >= 1<<12 {
+			break
+		}
+		out[w], out[w+1], out[w+2] = byte(a>>4), byte(a<<4|b>>8), byte(b)
+		w += 3
+	}
+	return out[:w], n
 }
 
 // hold takes octets of a line that is looked at as a whole.

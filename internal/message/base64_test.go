@@ -48,6 +48,20 @@ func TestBase64(t *testing.T) {
 	}
 }
 
+// Whole groups end exactly before the first octet that is none of theirs.
+func TestWholeGroups(t *testing.T) {
+	want := []byte("any octets at all: \x00\xff\xfe, thirty-three")
+	text := base64.StdEncoding.EncodeToString(want)
+	for i := range len(text) + 1 {
+		for _, end := range []string{"", "=", "\r\n", "\x80AAAAAAAAAAA", "!AAA"} {
+			out, n := wholeGroups([]byte("before "), []byte(text[:i]+end))
+			if n != i/4*4 || string(out) != "before "+string(want[:n/4*3]) {
+				t.Fatalf("%q: %d octets are %q", text[:i]+end, n, out)
+			}
+		}
+	}
+}
+
 // TestFoot: what stands behind an encoded text is read with it, what stands
 // behind an encoded file is no part of the file.
 func TestFoot(t *testing.T) {

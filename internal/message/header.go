@@ -327,6 +327,7 @@ func blankLine(b []byte, from int, top bool) int {
 // skipHeader finds the body behind a section that was cut.
 func skipHeader(src io.ReaderAt, from, to int64) int64 {
 	lines := newLineReader(src, from, to)
+	defer lines.release()
 	first := true
 	for {
 		l, ok := lines.next()

@@ -3,6 +3,7 @@ package message
 import (
 	"bytes"
 	"io"
+	"sync"
 )
 
 // lineReader reads the lines of a range of a mail and knows where each begins.
@@ -11,7 +12,8 @@ type lineReader struct {
 	src  io.ReaderAt
 	pos  int64 // offset of buf[r]
 	end  int64 // of the range
-	buf  []byte
+	lent *[lineBuffer]byte
+	buf  []byte // of lent
 	r, w int
 	mid  bool // the next piece continues a line
 	err  error
@@ -26,9 +28,21 @@ type linePiece struct {
 
 const lineBuffer = 32 << 10
 
+// lineBuffers are not in use.
+var lineBuffers = sync.Pool{New: func() any { return new([lineBuffer]byte) }}
+
+// newLineReader reads the lines between two offsets. It may be released when
+// nothing of what it returned is used any more.
 func newLineReader(src io.ReaderAt, from, to int64) *lineReader {
-	size := min(to-from, lineBuffer)
-	return &lineReader{src: src, pos: from, end: to, buf: make([]byte, max(size, 0))}
+	buf, _ := lineBuffers.Get().(*[lineBuffer]byte)
+	return &lineReader{src: src, pos: from, end: to, lent: buf, buf: buf[:max(min(to-from, lineBuffer), 0)]}
+}
+
+// release gives the buffer back. The reader is at its end then.
+func (l *lineReader) release() {
+	lineBuffers.Put(l.lent)
+	l.lent, l.buf, l.r, l.w = nil, nil, 0, 0
+	l.end = l.pos
 }
 
 // next returns the next line or piece of one, false at the end. A read error
@@ -48,6 +62,40 @@ func (l *lineReader) next() (linePiece, bool) {
 			return l.take(l.w-l.r, false), true
 		}
 	}
+}
+
+// pass passes over the whole lines that wait before one that begins with two
+// hyphens. It returns the offset where the last of them ends, without its line
+// end; false when there is none.
+func (l *lineReader) pass() (end int64, passed bool) {
+	b := l.buf[l.r:l.w]
+	n := 0 // octets to pass over
+	for at := 0; ; at++ {
+		i := bytes.IndexByte(b[at:], '-')
+		if i < 0 {
+			n = bytes.LastIndexByte(b, '\n') + 1
+			break
+		}
+		at += i
+		if at+1 < len(b) && b[at+1] != '-' {
+			continue
+		}
+		if at == 0 && l.mid {
+			continue
+		}
+		if at == 0 || b[at-1] == '\n' {
+			n = at
+			break
+		}
+	}
+	if n == 0 {
+		return 0, false
+	}
+	end = l.pos + int64(len(trimEOL(b[:n])))
+	l.r += n
+	l.pos += int64(n)
+	l.mid = false
+	return end, true
 }
 
 func (l *lineReader) take(n int, mid bool) linePiece {

@@ -103,7 +103,7 @@ type reader struct {
 	spare        segment
 	carriedMails int // read for their summaries
 	carriedSize  int64
-	buf          []byte // for reading attachments
+	buf          []byte // for reading attachments that are not encoded
 }
 
 func (r *reader) note(text string) { r.msg.Problems = addProblem(r.msg.Problems, text) }

@@ -59,20 +59,43 @@ func (d *decodeReader) Read(p []byte) (int, error) {
 		if d.err != nil {
 			return 0, d.err
 		}
-		if d.in == nil {
-			d.in = make([]byte, 16<<10)
-		}
-		n, err := d.src.Read(d.in)
-		d.buf = d.step.decode(d.buf[:0], d.in[:n])
-		if err != nil {
-			d.err = err
-			d.buf = d.step.finish(d.buf)
-		}
-		d.out = d.buf
+		d.more()
 	}
 	n := copy(p, d.out)
 	d.out = d.out[n:]
 	return n, nil
+}
+
+// WriteTo writes all that is left without another copy of it.
+func (d *decodeReader) WriteTo(w io.Writer) (written int64, err error) {
+	for {
+		n, err := w.Write(d.out)
+		written += int64(n)
+		d.out = d.out[n:]
+		switch {
+		case err != nil:
+			return written, err
+		case d.err == io.EOF:
+			return written, nil
+		case d.err != nil:
+			return written, d.err
+		}
+		d.more()
+	}
+}
+
+// more decodes a piece. What was decoded before has been taken.
+func (d *decodeReader) more() {
+	if d.in == nil {
+		d.in = make([]byte, 16<<10)
+	}
+	n, err := d.src.Read(d.in)
+	d.buf = d.step.decode(d.buf[:0], d.in[:n])
+	if err != nil {
+		d.err = err
+		d.buf = d.step.finish(d.buf)
+	}
+	d.out = d.buf
 }
 
 // quotedState decodes quoted-printable (RFC 2045 §6.7).

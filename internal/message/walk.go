@@ -110,6 +110,7 @@ func walk(c Content, h *Header, lim Limits) (*part, []string) {
 	}
 	w.stack = append(w.stack, root)
 	w.lines = newLineReader(c, h.End, c.Size())
+	defer w.lines.release()
 	w.run()
 	w.closeFrom(0, c.Size())
 	if w.lines.err != nil && w.lines.err != io.EOF {
@@ -122,6 +123,9 @@ func (w *walker) note(text string) { w.problems = addProblem(w.problems, text) }
 
 func (w *walker) run() {
 	for !w.full {
+		if end, passed := w.lines.pass(); passed {
+			w.lastEnd = end
+		}
 		l, ok := w.lines.next()
 		if !ok {
 			return
@@ -202,6 +206,7 @@ func bareMultipart(c Content, h *Header) bool {
 		return false
 	}
 	lines := newLineReader(c, h.End, min(c.Size(), h.End+2048))
+	defer lines.release()
 	last := linePiece{}
 	for range 8 {
 		l, ok := lines.next()

@@ -1,0 +1,47 @@
+package message
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// delimiters lists what the walker looks at: lines that begin with two hyphens,
+// and where the line before each of them ends. quick passes over the others.
+func delimiters(text string, quick bool) (list []string) {
+	lines := newLineReader(strings.NewReader(text), 0, int64(len(text)))
+	defer lines.release()
+	lastEnd := int64(0)
+	for {
+		if quick {
+			if end, passed := lines.pass(); passed {
+				lastEnd = end
+			}
+		}
+		l, ok := lines.next()
+		if !ok {
+			return append(list, fmt.Sprint("end behind ", lastEnd))
+		}
+		if l.start && strings.HasPrefix(string(l.data), "--") {
+			list = append(list, fmt.Sprintf("%d behind %d: %.80q", l.at, lastEnd, l.data))
+		}
+		lastEnd = l.at + int64(len(trimEOL(l.data)))
+	}
+}
+
+// Passing over lines misses no delimiter and no line end, wherever the reader's
+// buffer ends.
+func TestPass(t *testing.T) {
+	piece := rapid.SampledFrom([]string{
+		"\n", "\r\n", "\r", "-", "--", "--boundary", "a line\r\n", "a-b", strings.Repeat("x", lineBuffer-3), strings.Repeat("-", 70), strings.Repeat("base64base64\r\n", 2000),
+	})
+	rapid.Check(t, func(rt *rapid.T) {
+		text := strings.Join(rapid.SliceOfN(piece, 0, 30).Draw(rt, "text"), "")
+		want, got := delimiters(text, false), delimiters(text, true)
+		if strings.Join(want, "\n") != strings.Join(got, "\n") {
+			rt.Fatalf("passing over lines of a text of %d octets finds\n%s\nwant\n%s", len(text), strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	})
+}
