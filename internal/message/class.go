@@ -27,8 +27,17 @@ type classifier struct {
 	src     Content
 	msg     *Message
 	root    *part
-	report  string // why it is a delivery report
-	subject string // folded
+	report  string                        // why it is a delivery report
+	subject string                        // folded
+	last    struct{ text, folded string } // the text that was folded last
+}
+
+// fold folds a text. Several looks want that of one and the same.
+func (c *classifier) fold(text string) string {
+	if c.last.text != text {
+		c.last.text, c.last.folded = text, fold(text)
+	}
+	return c.last.folded
 }
 
 // answer reports that the mail refers to another one, by a field or by its
@@ -86,7 +95,7 @@ func (c *classifier) receipts() (Class, string) {
 	if there && !passedOn(m) {
 		return Disposition, "a disposition notification (RFC 8098)"
 	}
-	if startsWithAny(c.subject, receiptSubjects) && len(m.Text) < 4096 && containsAny(fold(text), receiptWords) {
+	if startsWithAny(c.subject, receiptSubjects) && len(m.Text) < 4096 && containsAny(c.fold(text), receiptWords) {
 		return Disposition, "subject and words are those of a read receipt"
 	}
 	return Human, ""

@@ -148,7 +148,7 @@ func (c *classifier) words() uint32 {
 	if len(text) > 4096 {
 		return 0
 	}
-	return vacationPhrases.found(fold(text))
+	return vacationPhrases.found(c.fold(text))
 }
 
 // vacationSigns counts the things that programs on behalf of absent people
@@ -193,7 +193,7 @@ func (c *classifier) vacations() (Class, string) {
 		}
 	}
 	signs := vacationSigns(words)
-	asks := strings.ContainsAny(m.Fresh, "?？؟") && words&saysAutomatic == 0 // programs do not ask
+	asks := signs >= 3 && words&saysAutomatic == 0 && strings.ContainsAny(m.Fresh, "?？؟") // programs do not ask
 	switch {
 	case subject > 0 && refers && !answers(m.Subject) && signs > 0, subject > 0 && signs >= 3 && !asks:
 		return AutoReply, "subject and words are those of an automatic answer"
@@ -231,7 +231,7 @@ func (c *classifier) challenges() (Class, string) {
 		return Human, ""
 	}
 	const asksFor, saysWhy = 1, 2
-	words := challengePhrases.found(fold(head(m.Text, 4096)))
+	words := challengePhrases.found(c.fold(head(m.Text, 4096)))
 	if words&asksFor != 0 && (asks || words&saysWhy != 0) {
 		return Challenge, "the words ask the sender to prove a person"
 	}

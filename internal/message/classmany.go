@@ -63,7 +63,7 @@ func (c *classifier) bulk() (Class, string) {
 	if name == "" {
 		return Human, ""
 	}
-	if unsubscribePhrases.in(fold(head(m.Text, 16<<10))) {
+	if unsubscribePhrases.in(c.fold(head(m.Text, 16<<10))) {
 		return Bulk, name + ", and the words offer to unsubscribe"
 	}
 	return Human, ""
@@ -98,7 +98,7 @@ func (c *classifier) notifications() (Class, string) {
 		if fieldPresent(m, relayFields) != "" {
 			add(1, "it was sent through a delivery service")
 		}
-		if points < 2 && unattendedPhrases.in(fold(head(m.Text, 16<<10))) {
+		if points < 2 && unattendedPhrases.in(c.fold(head(m.Text, 16<<10))) {
 			add(1, "the words say that a program wrote it")
 		}
 	}

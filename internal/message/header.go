@@ -100,8 +100,9 @@ func (f *Field) is(name string) bool {
 	switch {
 	case len(f.Name) < len(name):
 		return false
-	case len(f.Name) == len(name):
-		return strings.EqualFold(f.Name, name)
+	case len(f.Name) == len(name) && name != "":
+		last := len(name) - 1 // most names differ there
+		return (f.Name[last]^name[last])&^('a'-'A') == 0 && strings.EqualFold(f.Name, name)
 	}
 	return strings.EqualFold(strings.TrimRight(f.Name, " \t"), name)
 }

@@ -162,7 +162,12 @@ func (l *lineReader) seek(at int64) {
 // each of them is then a line feed. The octets of a binary attachment in it
 // were not spared by what made the mail so either.
 func withLines(c Content) Content {
-	head := make([]byte, min(c.Size(), 1024))
+	const soon, reach = 128, 1024 // most mails end their first line soon
+	head := make([]byte, min(c.Size(), soon))
+	if n, _ := c.ReadAt(head, 0); bytes.IndexByte(head[:n], '\n') >= 0 {
+		return c
+	}
+	head = make([]byte, min(c.Size(), reach))
 	n, err := c.ReadAt(head, 0)
 	if head = head[:n]; int64(n) < c.Size() {
 		head = bytes.TrimSuffix(head, []byte("\r")) // its line feed may be next

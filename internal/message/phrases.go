@@ -64,8 +64,14 @@ func (p *phrases) starting(key uint16) []phrase {
 // must be whole words: queue numbers hold any three letters.
 func (p *phrases) found(text string) (groups uint32) {
 	for i := 0; i+2 < len(text); i++ {
-		for _, f := range p.starting(phraseKey(text[i], text[i+1], text[i+2])) {
-			if groups&f.group == 0 && strings.HasPrefix(text[i:], f.text) && (len(f.text) > 3 || whole(text, i, len(f.text))) {
+		list := p.starting(phraseKey(text[i], text[i+1], text[i+2]))
+		for j := range list {
+			f := &list[j]
+			end := i + len(f.text)
+			if groups&f.group != 0 || end > len(text) || text[end-1] != f.text[len(f.text)-1] { // as most do
+				continue
+			}
+			if text[i:end] == f.text && (len(f.text) > 3 || whole(text, i, len(f.text))) {
 				groups |= f.group
 			}
 		}
@@ -87,23 +93,16 @@ func fold(s string) string {
 	out := make([]byte, 0, len(s))
 	blank := false
 	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			i += n
-			if unicode.IsSpace(r) {
-				blank = true
-				continue
+		r, n := rune(folded[s[i]]), 1
+		if s[i] >= utf8.RuneSelf {
+			if r, n = utf8.DecodeRuneInString(s[i:]); unicode.IsSpace(r) {
+				r = 0
+			} else {
+				r = foldRune(r)
 			}
-			if blank && len(out) > 0 {
-				out = append(out, ' ')
-			}
-			blank = false
-			out = utf8.AppendRune(out, foldRune(r))
-			continue
 		}
-		i++
-		if c <= ' ' {
+		i += n
+		if r == 0 {
 			blank = true
 			continue
 		}
@@ -111,15 +110,25 @@ func fold(s string) string {
 			out = append(out, ' ')
 		}
 		blank = false
-		switch {
-		case c >= 'A' && c <= 'Z':
-			c += 'a' - 'A'
-		case c == '`':
-			c = '\''
-		}
-		out = append(out, c)
+		out = utf8.AppendRune(out, r)
 	}
 	return string(out)
+}
+
+// folded are the signs of ASCII as fold writes them, 0 for blanks.
+var folded = makeFolded()
+
+func makeFolded() (t [256]byte) {
+	for c := byte('!'); c < utf8.RuneSelf; c++ {
+		t[c] = c
+		switch {
+		case c >= 'A' && c <= 'Z':
+			t[c] += 'a' - 'A'
+		case c == '`':
+			t[c] = '\''
+		}
+	}
+	return t
 }
 
 func foldRune(r rune) rune {

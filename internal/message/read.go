@@ -363,7 +363,10 @@ func readable(p *part, later bool) bool {
 // readText reads and decodes a text part within the budget.
 func (r *reader) readText(p *part) string {
 	octets := p.reader(r.src)
-	raw, err := io.ReadAll(io.LimitReader(octets, r.budget+1))
+	var all bytes.Buffer
+	all.Grow(int(min(max(p.end-p.start, 0), r.budget)) + bytes.MinRead)
+	_, err := all.ReadFrom(io.LimitReader(octets, r.budget+1))
+	raw := all.Bytes()
 	if err != nil {
 		r.broken = true
 		r.note("a part of the text could not be read")

@@ -3,6 +3,7 @@ package message
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Bounds of a header block.
@@ -212,10 +213,11 @@ func isSeparator(line string, set map[string]bool) bool {
 }
 
 func firstRune(s string) string {
-	for _, r := range s {
-		return string(r)
+	r, n := utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError && n > 0 {
+		return replacement
 	}
-	return ""
+	return s[:n]
 }
 
 func endsWithColon(t string) bool { return strings.HasSuffix(t, ":") || strings.HasSuffix(t, "：") }

@@ -162,8 +162,11 @@ func isProse(t string) bool {
 
 // sentFrom reports the line that a mail program on a telephone adds.
 func (s *splitter) sentFrom(i int) bool {
+	if i > 0 && !blank(s.lines[i-1]) && s.kinds[i-1] == own && !isRule(s.lines[i-1]) {
+		return false
+	}
 	line := strings.Trim(s.lines[i], " \t*_-–—[]()\u00a0\u200e\u200f\u202b\u202c")
-	if line == "" || len(line) > 160 || i > 0 && !blank(s.lines[i-1]) && s.kinds[i-1] == own && !isRule(s.lines[i-1]) {
+	if line == "" || len(line) > 160 {
 		return false
 	}
 	text, _, _ := strings.Cut(line, "<") // a link to the program
@@ -230,9 +233,12 @@ func (s *splitter) footer(first, end int) {
 		if s.kinds[i] != own || blank(s.lines[i]) || i > first && !blank(s.lines[i-1]) && !isRule(s.lines[i-1]) {
 			continue
 		}
+		if !s.anyOwn(i) {
+			continue
+		}
 		last := s.paragraphEnd(i, end)
 		text := strings.ToLower(strings.Join(s.lines[i:last], " "))
-		if !s.anyOwn(i) || !hasAnyPrefix(strings.TrimLeft(text, " *_[("), footers) && !isDisclaimer(text) {
+		if !hasAnyPrefix(strings.TrimLeft(text, " *_[("), footers) && !isDisclaimer(text) {
 			continue
 		}
 		if i > first && isRule(s.lines[i-1]) {
@@ -252,7 +258,7 @@ func (s *splitter) paragraphEnd(i, end int) int {
 
 // isDisclaimer reports a paragraph on who may read the mail.
 func isDisclaimer(text string) bool {
-	return len(text) > 100 && mentionsAny(text, secretWords) && mentionsAny(text, mailWords) && mentionsAny(text, recipientWords)
+	return len(text) > 100 && secretPhrases.in(text) && mentionsAny(text, mailWords) && mentionsAny(text, recipientWords)
 }
 
 // closing marks a closing and what stands below it, at the end of a run of own

@@ -112,7 +112,7 @@ confidentiality notice|disclaimer:|legal notice:|privileged and confidential|ver
 
 // A disclaimer speaks of secrecy, of mail, and of whom it is for.
 var (
-	secretWords    = words(`confidential|privileged|vertraulich|confidentiel|confidencial|riservat|vertrouwelijk|poufn|конфиденц|конфіденц|поверит|luottamukselli|fortrolig|konfidentiel|důvěrn|dôvern|bizalmas|gizli|confidenția|povjerljiv|poverljiv|εμπιστευτικ|秘密|机密|機密|기밀`)
+	secretPhrases  = newPhrases(words(`confidential|privileged|vertraulich|confidentiel|confidencial|riservat|vertrouwelijk|poufn|конфиденц|конфіденц|поверит|luottamukselli|fortrolig|konfidentiel|důvěrn|dôvern|bizalmas|gizli|confidenția|povjerljiv|poverljiv|εμπιστευτικ|秘密|机密|機密|기밀`))
 	mailWords      = words(`e-mail|email|message|mail|nachricht|mensaje|courriel|correo|messagg|bericht|mensagem|meddel|melding|besked|viesti|wiadomość|zpráv|správ|сообщени|повідомл|письмо|üzenet|levél|ileti|mesaj|poruk|μήνυμα|メール|邮件|郵件|메일`)
 	recipientWords = words(`intended|recipient|addressee|in error|empfänger|adressat|irrtüm|destinat|erreur|ontvanger|geadresseerde|odbiorc|adresat|получател|адресат|одержувач|vastaanottaj|modtager|mottager|mottagare|příjemc|príjemc|címzett|alıcı|primatelj|παραλήπτ|受信者|收件人|수신자`)
 )

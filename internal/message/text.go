@@ -8,10 +8,10 @@ func cleanText(s string) string {
 	var b strings.Builder
 	done := 0 // how much of s is in b
 	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= ' ' && c != 0x7f && c != 0xef || c == '\n' || c == '\t' {
+		if unsuspicious[s[i]] {
 			continue
 		}
+		c := s[i]
 		if c == 0xef && !strings.HasPrefix(s[i:], bom) {
 			continue
 		}
@@ -32,6 +32,16 @@ func cleanText(s string) string {
 	}
 	b.WriteString(s[done:])
 	return b.String()
+}
+
+// unsuspicious are the octets that cleanText lets pass without a closer look.
+var unsuspicious = makeUnsuspicious()
+
+func makeUnsuspicious() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= ' ' && c != 0x7f && c != int(bom[0]) || c == '\n' || c == '\t'
+	}
+	return t
 }
 
 // bom is the byte order mark in UTF-8.
