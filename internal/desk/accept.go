@@ -26,34 +26,38 @@ const seenFor = 7 * 24 * time.Hour
 // Receipt, all of that is on disk. A *Refusal is for the sender; any other
 // error is our own trouble and the mail was not taken.
 func (d *Desk) Accept(ctx context.Context, in Inbound) (Receipt, error) {
-	m, err := d.prepare(ctx, &in)
+	m, err := d.prepare(&in)
 	if err != nil {
 		return Receipt{}, err
 	}
 	var rcpt Receipt
-	err = d.update(ctx, in.Now, func(w *work) error {
-		rcpt, err = w.accept(m)
-		return err
+	err = m.decided(func() error {
+		return d.update(ctx, in.Now, func(w *work) error {
+			rcpt, err = w.accept(m)
+			return err
+		})
 	})
 	return rcpt, err
 }
 
 // Inspect says what Accept would do, and changes nothing.
 func (d *Desk) Inspect(ctx context.Context, in Inbound) (Outcome, error) {
-	m, err := d.prepare(ctx, &in)
+	m, err := d.prepare(&in)
 	if err != nil {
 		return Outcome{}, err
 	}
 	var out Outcome
-	err = d.store.View(ctx, func(v ticketstore.View) error {
-		w := &work{d: d, view: v, now: in.Now, next: v.Next(), change: ticketstore.Change{At: in.Now}}
-		out.Receipt, err = w.accept(m)
-		var no *Refusal
-		if errors.As(err, &no) {
-			out.Refusal, err = no, nil
-		}
-		out.Decision, out.Change = m.decision, w.change
-		return err
+	err = m.decided(func() error {
+		return d.store.View(ctx, func(v ticketstore.View) error {
+			w := &work{d: d, view: v, now: in.Now, next: v.Next(), change: ticketstore.Change{At: in.Now}}
+			out.Receipt, err = w.accept(m)
+			var no *Refusal
+			if errors.As(err, &no) {
+				out.Refusal, err = no, nil
+			}
+			out.Decision, out.Change = m.decision, w.change
+			return err
+		})
 	})
 	return out, err
 }
@@ -72,15 +76,16 @@ type mail struct {
 	sum      [32]byte
 	key      ticketstore.MailKey
 	captured router.Captured
-	files    []File // of an agent, ready to be sent on
+	files    []File // ready to be sent on; nil until filed
 	fileErr  error
+	filed    bool                  // its files were read
 	released *ticketstore.HeldMail // when a person released it
 	decision router.Decision
 }
 
-// prepare does what is slow: hashes, capture rules, encoding of attachments
-// that may have to be sent on.
-func (d *Desk) prepare(ctx context.Context, in *Inbound) (*mail, error) {
+// prepare does what is slow: hashes, capture rules. It does not look into the
+// store, which has a cost for everybody.
+func (d *Desk) prepare(in *Inbound) (*mail, error) {
 	m := &mail{Inbound: in}
 	var err error
 	if m.sum, m.key, err = hashes(in); err != nil {
@@ -88,24 +93,23 @@ func (d *Desk) prepare(ctx context.Context, in *Inbound) (*mail, error) {
 	}
 	primary, _ := d.rules.Primary(&in.Envelope)
 	m.captured = d.rules.Apply(in.Message, primary, &in.Envelope)
-	if len(in.Message.Attachments) > 0 && d.mayBeAgent(ctx, in.Message.From.Address) {
-		m.files, m.fileErr = readFiles(in.Message, in.Content)
-	}
 	return m, nil
 }
 
-func (d *Desk) mayBeAgent(ctx context.Context, a address.Address) (is bool) {
-	for _, m := range d.rules.Mailboxes {
-		if slices.ContainsFunc(m.Agents, a.Equal) {
-			return true
-		}
+// errFiles ends a decision that sends a mail's files on before they were read.
+var errFiles = errors.New("the mail's files are needed")
+
+// decided runs decide, which decides on the mail in a transaction. When the
+// mail's files are to be sent on, which happens to those of agents alone, they
+// are encoded, outside of any transaction, and decide runs once more.
+func (m *mail) decided(decide func() error) error {
+	err := decide()
+	if !errors.Is(err, errFiles) {
+		return err
 	}
-	err := d.store.View(ctx, func(v ticketstore.View) error {
-		c, err := v.ContactByAddress(a)
-		is = err == nil && c.Kind == ticketstore.KindAgent
-		return nil
-	})
-	return is && err == nil
+	m.files, m.fileErr = readFiles(m.Message, m.Content)
+	m.filed = true
+	return decide()
 }
 
 // hashes reads the mail once: its whole hash for the record, and the key under
@@ -157,6 +161,9 @@ func (w *work) accept(m *mail) (Receipt, error) {
 	m.decision = dec
 	if r := dec.Refusal; r != nil {
 		return Receipt{}, &Refusal{Code: r.Code, Enhanced: r.Enhanced, Text: r.Text}
+	}
+	if dec.Acts != nil && !m.filed && len(m.Message.Attachments) > 0 {
+		return Receipt{}, errFiles
 	}
 	if dec.Acts != nil && m.released == nil {
 		// What is held is released to the ticket, not to the customer: see relay.

@@ -25,23 +25,25 @@ func (d *Desk) Held(ctx context.Context, id ticketstore.HeldID) (h ticketstore.H
 // vouches for it. in is the held mail, read anew.
 func (d *Desk) Release(ctx context.Context, id ticketstore.HeldID, by address.Address, in Inbound) (Receipt, error) {
 	in.Now = time.Now()
-	m, err := d.prepare(ctx, &in)
+	m, err := d.prepare(&in)
 	if err != nil {
 		return Receipt{}, err
 	}
 	var rcpt Receipt
-	err = d.update(ctx, in.Now, func(w *work) error {
-		h, actor, err := w.undecided(id, by)
-		if err != nil {
-			return err
-		}
-		m.released = &h
-		if rcpt, err = w.accept(m); err != nil {
-			return err
-		}
-		h.State, h.Released, h.By = "released", rcpt.Ticket, actor.Name
-		w.change.Held = append(w.change.Held, h)
-		return nil
+	err = m.decided(func() error {
+		return d.update(ctx, in.Now, func(w *work) error {
+			h, actor, err := w.undecided(id, by)
+			if err != nil {
+				return err
+			}
+			m.released = &h
+			if rcpt, err = w.accept(m); err != nil {
+				return err
+			}
+			h.State, h.Released, h.By = "released", rcpt.Ticket, actor.Name
+			w.change.Held = append(w.change.Held, h)
+			return nil
+		})
 	})
 	return rcpt, err
 }

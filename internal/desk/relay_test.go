@@ -100,22 +100,65 @@ func TestAgentWithoutNameKeepsTheAddress(t *testing.T) {
 }
 
 func TestAgentsAttachmentsAreSentOn(t *testing.T) {
-	h := opened(t)
-	body := "--b\nContent-Type: text/plain\n\nSee the plan.\n--b\nContent-Type: application/pdf\nContent-Transfer-Encoding: base64\n" +
-		"Content-Disposition: attachment; filename=\"Plän; v2.pdf\"\n\nJVBERi0xLjQK\n--b--\n"
-	h.take(letter{
-		From: ada, Rcpt: []string{h.replyTo(h.told(ada))}, Subject: "Re: Printer", Body: body,
-		Fields: []string{"MIME-Version: 1.0", "Content-Type: multipart/mixed; boundary=b"},
-	})
-	raw := h.octets(h.told(ann))
-	m := readBack(raw)
-	if len(m.Attachments) != 1 || m.Attachments[0].Name != "Plän; v2.pdf" || m.Attachments[0].Type != "application/pdf" {
-		t.Fatalf("attachments %+v in\n%s", m.Attachments, raw)
+	for _, auth := range []ticketstore.Auth{ticketstore.AuthAligned, ticketstore.AuthFail} {
+		h := opened(t)
+		l := letter{
+			From: ada, Rcpt: []string{h.replyTo(h.told(ada))}, Subject: "Re: Printer", Auth: auth,
+			Body: "--b\nContent-Type: text/plain\n\nSee the plan.\n--b\nContent-Type: application/pdf\nContent-Transfer-Encoding: base64\n" +
+				"Content-Disposition: attachment; filename=\"Plän; v2.pdf\"\n\nJVBERi0xLjQK\n--b--\n",
+			Fields: []string{"MIME-Version: 1.0", "Content-Type: multipart/mixed; boundary=b"},
+		}
+		if r := h.take(l); r.Outcome == "held" {
+			held, raw, err := h.Held(context.Background(), 1)
+			h.must(err)
+			in := h.inbound(l)
+			in.Content, in.Envelope = raw, held.Envelope
+			_, err = h.Release(context.Background(), 1, at(abe), in)
+			h.must(err)
+		}
+		raw := h.octets(h.told(ann))
+		m := readBack(raw)
+		if len(m.Attachments) != 1 || m.Attachments[0].Name != "Plän; v2.pdf" || m.Attachments[0].Type != "application/pdf" {
+			t.Fatalf("attachments %+v in\n%s", m.Attachments, raw)
+		}
+		r, _, err := message.Open(strings.NewReader(raw), m.Attachments[0].Path)
+		h.must(err)
+		if content, err := io.ReadAll(r); string(content) != "%PDF-1.4\n" || err != nil {
+			t.Errorf("content %q, %v", content, err)
+		}
 	}
-	r, _, err := message.Open(strings.NewReader(raw), m.Attachments[0].Path)
-	h.must(err)
-	if content, err := io.ReadAll(r); string(content) != "%PDF-1.4\n" || err != nil {
-		t.Errorf("content %q, %v", content, err)
+}
+
+// unseen is a store that is not to be looked into.
+type unseen struct {
+	ticketstore.Store
+	testing.TB
+}
+
+func (u unseen) View(ctx context.Context, fn func(ticketstore.View) error) error {
+	u.Helper()
+	u.Error("the store was looked into")
+	return u.Store.View(ctx, fn)
+}
+
+// A look into the store makes everybody's changes wait, so no mail on its way in
+// causes one, whoever sent it and whatever it carries.
+func TestAcceptLooksNotIntoTheStore(t *testing.T) {
+	h := opened(t)
+	for _, from := range []string{ann, ada, sam, eve} {
+		in := h.inbound(letter{
+			From: from, Rcpt: []string{h.replyTo(h.told(ada))}, Subject: "Re: Printer",
+			Body:   "--b\nContent-Type: text/plain\n\nSee the plan.\n--b\nContent-Type: application/pdf; name=plan.pdf\n\n%PDF-1.4\n--b--\n",
+			Fields: []string{"MIME-Version: 1.0", "Content-Type: multipart/mixed; boundary=b"},
+		})
+		if len(in.Message.Attachments) != 1 {
+			t.Fatalf("attachments %+v", in.Message.Attachments)
+		}
+		store := h.store
+		h.store = unseen{store, t}
+		_, err := h.Accept(context.Background(), in)
+		h.store = store
+		h.must(err)
 	}
 }
 
