@@ -363,7 +363,7 @@ func (c *committer) checkpoint() error {
 // disk that cannot be asked counts as empty: writing will tell.
 func (db *DB) room() int64 {
 	free, err := FreeDisk(db.dir)
-	if db.opt.MinFree < 0 || err != nil {
+	if db.opt.MinFree < 0 || noReserve || err != nil {
 		return math.MaxInt64
 	}
 	return free - db.opt.MinFree

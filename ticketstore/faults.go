@@ -10,4 +10,6 @@ const (
 	noFlush       = false // nothing is flushed
 	forgetfulSeen = false // which mails were seen is not kept
 	noCatchUp     = false // what the journal holds is not brought into the database
+	noSeal        = false // a damaged entry is taken for good
+	noReserve     = false // records are taken down to the last octet of the disk
 )

@@ -204,6 +204,16 @@ func (l *load) count(all bool) map[string]int {
 	return n
 }
 
+// real is how many mails of the corpus were sent.
+func (l *load) real() (n int) {
+	for _, m := range l.mails {
+		if m.subject == "" {
+			n++
+		}
+	}
+	return n
+}
+
 // last is the round of the newest mail.
 func (l *load) last() int {
 	if len(l.mails) == 0 {

@@ -34,7 +34,7 @@ const (
 // MXDESK_SEED makes other rounds.
 func TestPowerCut(t *testing.T) {
 	cuts, seed := powerCuts(t), uint64(envNumber(t, "MXDESK_SEED", 1))
-	mails, cached, kept := 0, 0, 0
+	mails, real, cached, kept := 0, 0, 0, 0
 	for done := 0; done < cuts; done += cutsEach {
 		disk := newPowerDisk(t)
 		d := disk.desk()
@@ -62,9 +62,9 @@ func TestPowerCut(t *testing.T) {
 		server.stop(t)
 		d.check()
 		disk.off()
-		mails += len(l.mails)
+		mails, real = mails+len(l.mails), real+l.real()
 	}
-	t.Logf("%d cuts, %d mails; %d of %d blocks in the cache were lost; no mail that was answered", cuts, mails, cached-kept, cached)
+	t.Logf("%d cuts, %d mails (%d of them real); %d of %d blocks in the cache were lost; no mail that was answered", cuts, mails, real, cached-kept, cached)
 }
 
 // powerCuts is how many cuts there are under load; there is one of each other
