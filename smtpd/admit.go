@@ -1,10 +1,11 @@
 package smtpd
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 )
 
@@ -25,7 +26,7 @@ func (s *Server) admit(raw net.Conn, w way) {
 	}
 	s.serves.Go(func() {
 		if err := c.proxy(); err != nil {
-			if err != io.EOF { // else a health check, which sends nothing
+			if reason(err) != "closed" && !errors.Is(err, syscall.ECONNRESET) { // else a health check, which sends nothing
 				c.log.Info().Str("event", EventHostile).Str("reason", "PROXY header").Str("error", err.Error()).Msg("connection ended")
 			}
 			_ = c.close()

@@ -320,3 +320,22 @@ func TestRatesCountByAddressAndNetwork(t *testing.T) {
 		}
 	}
 }
+
+// A client that goes without a word is no trouble of ours.
+func TestClientThatIsGoneIsNoTrouble(t *testing.T) {
+	cfg := testConfig(t)
+	synctest.Test(t, func(t *testing.T) {
+		d, events := guarded(t, cfg)
+		defer d.shut()
+		for _, say := range []string{"XYZZY\r\n", "EHLO client.example\r\n", "BDAT 5\r\nab", "NOOP\r\nXYZZY\r\n"} {
+			conn := d.l.dial("192.0.2.1:1")
+			_, _ = conn.Read(make([]byte, 1000))
+			_, _ = conn.Write([]byte(say))
+			_ = conn.Close()
+			synctest.Wait()
+		}
+		if n := events(EventTrouble); n != 0 {
+			t.Errorf("%d events of trouble", n)
+		}
+	})
+}

@@ -36,9 +36,9 @@ type stage struct {
 	scan    lineScan
 	speed   meter
 
-	fault error  // a body broke off: every further Read returns this
-	ended bool   // the last word is said: nothing is read or written any more
-	reply []byte // lines of a reply that is not complete
+	fault *smtp.SMTPError // a body broke off: nothing more is read, and this is the last word
+	ended bool            // the last word is said: nothing is read or written any more
+	reply []byte          // lines of a reply that is not complete
 }
 
 // Read hands on one command line, or some octets of a chunk.
@@ -49,8 +49,8 @@ func (st *stage) Read(p []byte) (int, error) {
 	if st.ended {
 		return 0, net.ErrClosed
 	}
-	if st.fault != nil {
-		return 0, st.fault
+	if st.fault != nil { // go-smtp reads on, to the end of the body or for a command
+		return 0, st.bye(st.fault)
 	}
 	if len(st.pending) == 0 {
 		if st.chunk > 0 {
@@ -58,6 +58,9 @@ func (st *stage) Read(p []byte) (int, error) {
 		}
 		if err := st.nextCommand(); err != nil {
 			st.ended = true
+			if err != io.EOF {
+				err = net.ErrClosed // anything else go-smtp would log as trouble of ours
+			}
 			return 0, err
 		}
 	}
