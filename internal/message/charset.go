@@ -20,7 +20,11 @@ import (
 // valid UTF-8, else windows-1252, which never fails. A declaration is not
 // believed against the evidence: octets that are not what was declared but
 // valid UTF-8 are UTF-8.
-func decodeCharset(b []byte, declared string) string {
+func decodeCharset(b []byte, declared string) string { return decodeHinted(b, declared, "") }
+
+// decodeHinted is decodeCharset with the language that the sender is likely to
+// write (ISO 639-1), or "".
+func decodeHinted(b []byte, declared, hint string) string {
 	name := charsetName(declared)
 	if isASCII(b) && !shifting(name) {
 		if bytes.IndexByte(b, esc) >= 0 && escapes2022(b) {
@@ -33,9 +37,9 @@ func decodeCharset(b []byte, declared string) string {
 	}
 	switch {
 	case name == "", name == "us-ascii":
-		return sniff(b)
+		return sniff(b, hint)
 	case name == "utf-8":
-		return decodeUTF8(b)
+		return decodeUTF8(b, hint)
 	case name == "utf-7":
 		return decodeUTF7(b)
 	case name == "utf-16":
@@ -45,7 +49,7 @@ func decodeCharset(b []byte, declared string) string {
 			return string(b)
 		}
 		if bytes.IndexByte(b, esc) < 0 && len(b)-asciiCount(b) >= fewOctets {
-			return sniff(b) // another encoding of the same language, most likely
+			return sniff(b, hint) // another encoding of the same language, most likely
 		}
 		return decode2022(b)
 	}
@@ -54,20 +58,23 @@ func decodeCharset(b []byte, declared string) string {
 	}
 	enc := lookup(name)
 	if enc == nil {
-		return sniff(b)
+		return sniff(b, hint)
 	}
 	if surelyUTF8(b, evidence(name)) {
 		return string(b)
 	}
 	out, err := enc.NewDecoder().Bytes(b)
 	if err != nil || 4*bytes.Count(out, []byte(replacement)) > len(b) {
-		return sniff(b) // hardly anything is what it was declared as
+		return sniff(b, hint) // hardly anything is what it was declared as
 	}
 	if bytes.ContainsRune(out, utf8.RuneError) && utf8.Valid(b) && !isASCII(b) {
 		return string(b)
 	}
 	if unlikely(name, b, out) {
-		return detect(b)
+		return detect(b, hint)
+	}
+	if name == "windows-1252" && hasOdd(b) { // what programs call the octets of every page
+		return decodeLatin(latinPage(b[:min(len(b), maxDetect)], hint, sureMargin), b)
 	}
 	return string(out)
 }
@@ -133,14 +140,14 @@ func isASCII(b []byte) bool {
 	return true
 }
 
-func sniff(b []byte) string {
+func sniff(b []byte, hint string) string {
 	if utf8.Valid(b) {
 		return string(b)
 	}
 	if good, bad := sequences(b); good > bad {
 		return mend(b)
 	}
-	return detect(b)
+	return detect(b, hint)
 }
 
 // mend marks what is not UTF-8.
@@ -148,7 +155,7 @@ func mend(b []byte) string { return string(bytes.ToValidUTF8(b, []byte("\uFFFD")
 
 // decodeUTF8 mends octets that were declared as UTF-8 but are not all of it.
 // With no sequence of several octets among them they are windows-1252.
-func decodeUTF8(b []byte) string {
+func decodeUTF8(b []byte, hint string) string {
 	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
 	if utf8.Valid(b) {
 		return string(b)
@@ -156,7 +163,7 @@ func decodeUTF8(b []byte) string {
 	if good, bad := sequences(b); good > 0 && 2*good >= bad {
 		return mend(b)
 	}
-	return detect(b)
+	return detect(b, hint)
 }
 
 // sequences counts what is valid UTF-8 beyond ASCII, and the octets that are

@@ -39,10 +39,11 @@ func byOrderMark(b []byte) (text string, ok bool) {
 // tells wrongly. Each encoding that people wrote mail in is tried, and the one
 // whose text looks most like people's writing is taken; windows-1252, which
 // never fails, when none is better.
-func detect(b []byte) string {
+// hint is the language that the sender is likely to write, or "".
+func detect(b []byte, hint string) string {
 	head := b[:min(len(b), maxDetect)]
-	if high := len(head) - asciiCount(head); high < fewOctets {
-		return decodeWith(charmap.Windows1252, b)
+	if high := len(head) - asciiCount(head); high < fewOctets || latinText(head) {
+		return decodeLatin(latinPage(head, hint, margin), b)
 	}
 	best, most := encoding.Encoding(charmap.Windows1252), scoreLatin(decodeWith(charmap.Windows1252, head))
 	for _, c := range [...]struct {
@@ -52,9 +53,11 @@ func detect(b []byte) string {
 		{charmap.Windows1251, scoreCyrillic},
 		{charmap.KOI8U, scoreCyrillic},
 		{charmap.CodePage866, scoreCyrillic},
+		{charmap.ISO8859_5, scoreCyrillic},
 		{charmap.Windows1253, scoreScript(unicode.Greek, "αοιετσνηυρπςάέήίό")},
 		{charmap.Windows1255, scoreScript(unicode.Hebrew, "יוהלאתרמבשםן")},
 		{charmap.Windows1256, scoreScript(unicode.Arabic, "اليمنوتربعةس")},
+		{charmap.ISO8859_6, scoreScript(unicode.Arabic, "اليمنوتربعةس")},
 		{charmap.Windows874, scoreScript(unicode.Thai, "านรอกเงมยลวด่้ัีิ")},
 		{japanese.ShiftJIS, scoreJapanese},
 		{japanese.EUCJP, scoreJapanese},

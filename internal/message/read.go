@@ -20,7 +20,7 @@ func Read(c Content, h *Header, lim Limits) *Message {
 	m := &Message{Header: *h}
 	m.Problems = append([]string(nil), h.Problems...)
 	root, problems := walk(c, h, lim)
-	r := reader{src: c, msg: m, budget: lim.TextBytes, lim: lim}
+	r := reader{src: c, msg: m, budget: lim.TextBytes, lim: lim, hint: likelyLanguage(h)}
 	for _, p := range problems {
 		r.note(p)
 	}
@@ -104,6 +104,7 @@ type reader struct {
 	carriedMails int // read for their summaries
 	carriedSize  int64
 	buf          []byte // for reading attachments that are not encoded
+	hint         string // the language that the sender is likely to write
 }
 
 func (r *reader) note(text string) { r.msg.Problems = addProblem(r.msg.Problems, text) }
@@ -271,7 +272,7 @@ func (r *reader) carried(p *part) body {
 	c := p.content(r.src, maxCarried)
 	h := ReadHeader(c, r.lim)
 	root, _ := walk(c, h, r.lim)
-	in := reader{src: c, msg: &Message{}, budget: r.budget, lim: r.lim, textOnly: true}
+	in := reader{src: c, msg: &Message{}, budget: r.budget, lim: r.lim, textOnly: true, hint: likelyLanguage(h)}
 	b := in.body(root)
 	r.budget = in.budget
 	return b
@@ -391,7 +392,7 @@ func (r *reader) readText(p *part) string {
 	if charset == "" && p.ctype.value == "text/html" {
 		charset = metaCharset(raw)
 	}
-	text := cleanText(decodeCharset(raw, charset))
+	text := cleanText(decodeHinted(raw, charset, r.hint))
 	if int64(len(text)) > r.budget {
 		text = strings.ToValidUTF8(text[:r.budget], "")
 		r.note("the text is too long and was cut; the raw mail has all of it")

@@ -15,7 +15,7 @@ func decodeUTF7(b []byte) string {
 			for i < len(b) && b[i] != '+' {
 				i++
 			}
-			out.WriteString(sniff(b[start:i]))
+			out.WriteString(sniff(b[start:i], ""))
 			continue
 		}
 		end := i + 1
