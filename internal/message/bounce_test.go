@@ -75,7 +75,15 @@ func TestBounceWords(t *testing.T) {
 		},
 		"delayed": {
 			"Your message has not yet been delivered to:\n\n  a@example.org\n\nconnection timed out. Delivery attempts will continue.",
-			[]string{"a@example.org delayed 4.4.7 soft"},
+			[]string{"a@example.org delayed 4.4.1 soft"},
+		},
+		"expired": {
+			"The following address(es) failed:\n\n  a@example.org\n    retry timeout exceeded\n",
+			[]string{"a@example.org failed 4.4.7 soft"},
+		},
+		"Gmail in Spanish": {
+			"** No se ha encontrado la dirección **\n\nTu mensaje no se ha entregado a a@example.org porque no se ha encontrado la dirección.\n",
+			[]string{"a@example.org failed 5.1.1 hard"},
 		},
 		"too large": {
 			"<a@example.org>: message size exceeds limit\n",
@@ -151,11 +159,11 @@ func TestBounceWords(t *testing.T) {
 		},
 		"reasons between several": {
 			"Could not be delivered:\n\na@example.org\n    550 5.1.1 user unknown\n\nb@example.org\n    connection timed out\n\nc@example.org\n    552 5.2.2 mailbox full\n",
-			[]string{"a@example.org failed 5.1.1 hard", "b@example.org failed 5.4.7 soft", "c@example.org failed 5.2.2 full"},
+			[]string{"a@example.org failed 5.1.1 hard", "b@example.org failed 4.4.1 soft", "c@example.org failed 5.2.2 full"},
 		},
 		"status in brackets": {
 			"[Status: Error, Address: <a@example.org>, ResponseCode 421, , Host not reachable.]\n",
-			[]string{"a@example.org failed 5.4.7 soft"},
+			[]string{"a@example.org failed 4.4.1 soft"},
 		},
 		"subject and recipient first": {
 			"Your message:\n\n  Subject: hello\n  To: a@example.org\n\nhas not been delivered: the domain does not exist.\n",
@@ -291,7 +299,7 @@ func TestReasons(t *testing.T) {
 		"450 4.2.0 <a@b.example>: Greylisted, try later":    putOff,
 		"552 5.3.4 Message size exceeds fixed maximum":      tooLarge,
 		"Host or domain name not found. Name service error": hostUnknown,
-		"connect to mx.example[192.0.2.1]:25: timed out":    expired,
+		"connect to mx.example[192.0.2.1]:25: timed out":    noAnswer,
 		"554 5.4.6 Too many hops":                           mailLoop,
 		"451 4.3.0 internal error":                          systemError,
 		"553 5.1.8 <x@y>: Sender address rejected":          senderRefused,

@@ -15,8 +15,9 @@ const (
 	spamRefused            // the content or the sending host is not wanted
 	relayRefused           // the host does not serve this recipient's domain
 	tooLarge
-	putOff  // greylisting, rate limits: later it may pass
-	expired // tried until the time was over, or the network failed
+	putOff   // greylisting, rate limits: later it may pass
+	noAnswer // the other host could not be connected to
+	expired  // tried until the time was over
 	mailLoop
 	systemError // of the receiving system
 )
@@ -34,6 +35,7 @@ var outcomes = [...]struct{ kind, detail string }{
 	relayRefused:    {"unknown", "7.1"},
 	tooLarge:        {"soft", "3.4"},
 	putOff:          {"soft", "7.1"},
+	noAnswer:        {"soft", "4.1"},
 	expired:         {"soft", "4.7"},
 	mailLoop:        {"soft", "4.6"},
 	systemError:     {"soft", "3.0"},
@@ -49,7 +51,7 @@ func (b *BouncedRecipient) finish() {
 	b.Status = moreSpecific(b.Status, statusInWords(b.Reply))
 	if b.Action == "" {
 		b.Action = "failed"
-		if strings.HasPrefix(b.Status, "4") && why != expired {
+		if strings.HasPrefix(b.Status, "4") && why != expired && why != noAnswer {
 			b.Action = "delayed"
 		}
 		if strings.HasPrefix(b.Status, "2") {
@@ -70,6 +72,8 @@ func (b *BouncedRecipient) derived(why reason, words string) string {
 	switch {
 	case b.succeeded():
 		return "2.0.0"
+	case (why == expired || why == noAnswer) && !strings.HasPrefix(code, "5"):
+		class = "4." // these are never permanent (RFC 3463 §3.5)
 	case b.Action == "delayed" || strings.HasPrefix(code, "4") && b.Action != "failed":
 		class = "4."
 	}

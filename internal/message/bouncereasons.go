@@ -74,10 +74,12 @@ var reasonWords = []struct {
 	}},
 	{mailLoop, []string{"too many hops", "mail loop", "loops back", "hop count", "loop detected", "looping", "routing loop", "forwarding loop", "too many received", "mail forwarding loop", "loop count"}},
 	{expired, []string{
-		"timed out", "time out", "timeout", "time-out", "expired", "queue too long", "queued too long", "in queue too long", "retry time", "connection refused", "network is unreachable", "no route to host", "connection dropped", "lost connection",
-		"could not connect", "couldn't connect", "can't connect", "cannot connect", "unable to connect", "not responding", "did not respond", "didn't respond", "not reachable", "unreachable", "no answer from host",
-		"connection reset", "connection died", "deferred", "wasn't able to establish", "establish an smtp connection", "bad connection", "network error", "connection was", "retry timeout",
-		"delivery time", "queue lifetime", "host is down", "host down", "не отвечает", "连接失败", "连接超时", "无法连接",
+		"message timed out", "time expired", "message expired", "time-expired", "expired", "queue too long", "queued too long", "in queue too long", "retry time", "deferred: message", "delivery time", "queue lifetime", "retry timeout", "repeated attempts", "retry count exceeded", "delivery timed out",
+	}},
+	{noAnswer, []string{
+		"timed out", "time out", "timeout", "time-out", "connection refused", "network is unreachable", "no route to host", "connection dropped", "lost connection", "could not connect", "couldn't connect", "can't connect", "cannot connect", "unable to connect",
+		"connect to ", "requests to connect", "not responding", "did not respond", "didn't respond", "not reachable", "unreachable", "no answer from host", "connection reset", "connection died", "deferred", "wasn't able to establish",
+		"establish an smtp connection", "bad connection", "network error", "connection was", "host is down", "host down", "не отвечает", "连接失败", "连接超时", "无法连接",
 	}},
 	{systemError, []string{
 		"system error", "internal error", "command died", "command failed", "local configuration", "local error", "mail server error", "i/o error", "server error", "misconfig", "out of memory",

@@ -57,7 +57,7 @@ func telling(words string) int {
 	score := weight(words)
 	switch reasonInWords(fold(words)) {
 	case noReason:
-	case systemError, expired:
+	case systemError, expired, noAnswer:
 		score++
 	default:
 		score += 3
