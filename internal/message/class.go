@@ -118,7 +118,7 @@ func (c *classifier) calendars() (Class, string) {
 	case "reply", "cancel", "counter", "declinecounter", "refresh":
 		return Calendar, "a calendar message: METHOD " + strings.ToUpper(method)
 	case "request", "publish", "add":
-		if strings.TrimSpace(m.Fresh) == "" || c.root.ctype.value == "text/calendar" {
+		if c.wordless() || c.root.ctype.value == "text/calendar" {
 			return Calendar, "a calendar message without words: METHOD " + strings.ToUpper(method)
 		}
 	}
@@ -126,6 +126,13 @@ func (c *classifier) calendars() (Class, string) {
 		return Calendar, "the subject is that of an answer to an invitation"
 	}
 	return Human, ""
+}
+
+// wordless reports a mail without words of the sender's own: none at all, or only
+// those that stand in the appointment.
+func (c *classifier) wordless() bool {
+	text := strings.TrimSpace(c.msg.Fresh)
+	return text == "" || slices.ContainsFunc(c.msg.Attachments, func(a Attachment) bool { return strings.TrimSpace(a.Text) == text })
 }
 
 // calendarMethod reads the method out of an iCalendar object (RFC 5545 §3.7.2).

@@ -36,6 +36,13 @@ var absences = map[string]struct{ subject, words, person string }{
 	"Japanese":   {"自動返信: プリンター", "メールありがとうございます。3月9日まで休暇をいただいております。お急ぎの方はボブまでご連絡ください。これは自動返信です。", "来週は休暇です。プリンターを直してください。"},
 	"Chinese":    {"自动回复: 打印机", "感谢您的邮件。我正在休假，3月9日返回。紧急事项请联系鲍勃。这是自动回复。", "我下周休假。请修理打印机。"},
 	"Korean":     {"자동 회신: 프린터", "메일 감사합니다. 3월 9일까지 휴가입니다. 긴급한 일은 밥에게 연락 바랍니다. 자동 응답 메일입니다.", "다음 주에 휴가입니다. 프린터를 고쳐 주세요."},
+	"Serbian":    {"Аутоматски одговор: Штампач", "", "Следеће недеље сам на одмору. Можете ли поправити штампач?"},
+	"Latvian":    {"Automātiskā atbilde: Printeris", "", "Nākamnedēļ būšu atvaļinājumā. Vai varat salabot printeri?"},
+	"Albanian":   {"Përgjigje automatike: Printeri", "", "Javën tjetër jam me pushime. A mund ta rregulloni printerin?"},
+	"Basque":     {"Erantzun automatikoa: Inprimagailua", "", "Datorren astean oporretan egongo naiz. Konpon dezakezue?"},
+	"Persian":    {"پاسخ خودکار: چاپگر", "", "هفته آینده در مرخصی هستم. می‌توانید چاپگر را تعمیر کنید؟"},
+	"Hindi":      {"स्वचालित उत्तर: प्रिंटर", "", "अगले सप्ताह मैं छुट्टी पर हूँ। क्या आप प्रिंटर ठीक कर सकते हैं?"},
+	"Malay":      {"Balasan automatik: Pencetak", "", "Minggu depan saya bercuti. Bolehkah anda membaiki pencetak?"},
 	"Hebrew":     {"תשובה אוטומטית: מדפסת", "", "אני בחופשה בשבוע הבא. אפשר לתקן את המדפסת?"},
 }
 
@@ -243,6 +250,51 @@ func TestPhrases(t *testing.T) {
 			if slices.Contains(list[:i], p) {
 				t.Errorf("%s has %q twice", name, p)
 			}
+		}
+	}
+}
+
+// TestAlike reads mails of people that look like a machine's, and the other
+// way round.
+func TestAlike(t *testing.T) {
+	const answer = "In-Reply-To: <1@desk.test>\n"
+	for _, c := range []struct {
+		want               Class
+		from, subject, add string
+		text               string
+	}{
+		{Human, "ann@example.org", "Auto: Ölwechsel", "", "Mein Auto braucht einen Ölwechsel, bitte Termin."},
+		{Human, "ann@example.org", "自動返信の設定", "", "自動返信の設定方法を教えてください。"},
+		{Human, "ann@example.org", "Urlaub", "", "Ich bin nächste Woche im Urlaub, bitte verschieben Sie den Termin."},
+		{Human, "ann@example.org", "Bob is out of the office", "", "Bob is out of the office. Who can help me with the printer?"},
+		{Human, "ann@example.org", "Automatic reply stops working", "", "My automatic reply in Outlook stopped working. Please help."},
+		{Human, "ann@example.org", "Delivery failed: order 123", "", "Nobody came. Please send it again."},
+		{Human, "scan@firm.example", "Question about the scanner", "", "Could you have a look at it?"},
+		{AutoReply, "ann@example.org", "AUTO: Ann is out of the office (returning 03/05/2026)", "", "I am out of the office."},
+		{AutoReply, "ann@example.org", "Ann is out of the office (returning 03/05/2026)", "", "I will respond to your message when I return."},
+		{AutoReply, "ann@example.org", "Ann ist außer Haus.", answer, "Ich werde Ihre Nachricht nach meiner Rückkehr beantworten."},
+		{AutoReply, "ann@example.org", "Poissaolo: Re: Tulostin", answer, "."},
+		{AutoReply, "ann@example.org", "Urlaub Re: Drucker", answer + "X-Auto-Response-Suppress: All\n", "Weg bis 5.3."},
+		{AutoReply, "help@other.example", "Re: Printer", answer + "Auto-Submitted: auto-generated\n", "Your request (1234) has been received and is being reviewed. We have received your message."},
+		{Notification, "veeam@backup.example", "[Success] Backup job: Daily", "", "3 VMs"},
+		{Notification, "scanner@example.org", "Scan from MFP-2", "", "Please open the attached document."},
+		{Notification, "nas@example.org", "[Synology NAS] Backup task failed", "", "Dear user, the task failed."},
+	} {
+		m := readAll([]byte("From: " + c.from + "\nTo: support@desk.test\nSubject: " + c.subject + "\n" + c.add + "Content-Type: text/plain; charset=utf-8\n\n" + c.text + "\n"))
+		if m.Class != c.want {
+			t.Errorf("%q from %s is %s %v, want %s", c.subject, c.from, m.Class, m.Reasons, c.want)
+		}
+	}
+}
+
+// TestWordlessInvitation reads an invitation whose only words are those of the
+// appointment.
+func TestWordlessInvitation(t *testing.T) {
+	const mail = "From: ann@example.org\nSubject: Call\nContent-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\n%s\n--b\n" +
+		"Content-Type: text/calendar; method=REQUEST\n\nBEGIN:VCALENDAR\nMETHOD:REQUEST\nBEGIN:VEVENT\nSUMMARY:Call\nDTSTART:20260302T083000Z\nEND:VEVENT\nEND:VCALENDAR\n--b--\n"
+	for text, want := range map[string]Class{"": Calendar, "Can we talk about the printer?": Human} {
+		if m := readAll(fmt.Appendf(nil, mail, text)); m.Class != want {
+			t.Errorf("text %q: class %s %v, want %s", text, m.Class, m.Reasons, want)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (c *classifier) autoSubmitted() (Class, string) {
 	case "", "no":
 		return Human, ""
 	case "auto-generated", "auto-notified":
-		if c.subjectSign() > 0 || vacationSigns(c.words()) > 2 {
+		if words := c.words(); c.subjectSign() > 0 || vacationSigns(words) > 2 || words&saysReceived != 0 && c.answer() {
 			return AutoReply, why + ", and the words are those of an automatic answer"
 		}
 		for _, look := range [...]func() (Class, string){c.services, c.lists} {
@@ -98,12 +98,16 @@ func (c *classifier) autoHeaders() (Class, string) {
 // so too ("Out of office next week").
 func (c *classifier) subjectSign() int {
 	subject := strings.TrimLeft(c.subject, " [(*<\"'-【")
+	sign := 0
 	for _, p := range autoSubjects {
 		if after, ok := strings.CutPrefix(subject, p); ok {
-			if after = strings.TrimLeft(after, " ])>\"'】-*–"); after == "" || strings.HasPrefix(after, ":") || strings.HasPrefix(after, "：") || answers(after) || strings.HasSuffix(p, ":") {
+			sign = max(sign, 1)
+			after = strings.TrimLeft(after, " ])>\"'】-*–")
+			switch {
+			case p == "auto:" && !c.answer() && !answers(after) && !containsAny(subject, awayWithin): // also what Germans drive
+			case after == "", strings.HasPrefix(after, ":"), strings.HasPrefix(after, "："), answers(after), strings.HasSuffix(p, ":"):
 				return 2
 			}
-			return 1
 		}
 	}
 	for _, p := range awaySubjects {
@@ -111,10 +115,15 @@ func (c *classifier) subjectSign() int {
 			if answers(strings.TrimLeft(after, " ])>:-*–")) {
 				return 2 // "Out of office Re: Printer": people answer within the subject, not before it
 			}
-			return 1
+			sign = max(sign, 1)
 		}
 	}
-	return 0
+	if containsAny(subject, awayWithin) {
+		if sign = 1; containsAny(subject, returningWithin) {
+			return 2
+		}
+	}
+	return sign
 }
 
 // The groups of vacationPhrases.

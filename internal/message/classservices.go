@@ -3,7 +3,7 @@ package message
 // silentSenders begin local parts, without marks, that take no answers.
 var silentSenders = []string{
 	"noreply", "donotreply", "dontreply", "neverreply", "noresponse", "nepasrepondre", "neplusrepondre", "noresponder", "noresponda", "naoresponda", "naoresponder", "nonrispondere", "keineantwort", "nichtantworten", "bittenichtantworten", "antwortnicht", "nietbeantwoorden", "geenantwoord", "svarikke", "svaraej", "svarainte", "eivastaa", "alavastaa", "nieodpowiadaj", "neodpovidat", "neodpovidejte", "nevalaszolj", "nuraspunde", "neotvechayte", "neotvechat", "cevaplamayin", "yanitlamayin",
-	"mailerdaemon", "autoreply", "autoresponder", "autorespond", "nagios", "icinga", "zabbix", "checkmk", "prtg", "alertmanager", "logwatch", "cronjob", "crondaemon", "fail2ban", "uptimerobot", "jenkins", "wordpress", "dmarcreport", "dmarcnoreply", "tlsrpt", "autoconfirm", "shipconfirm", "shipmenttracking",
+	"mailerdaemon", "autoreply", "autoresponder", "autorespond", "nagios", "icinga", "zabbix", "checkmk", "prtg", "alertmanager", "logwatch", "cronjob", "crondaemon", "fail2ban", "uptimerobot", "jenkins", "wordpress", "veeam", "idrac", "asterisk", "freepbx", "fortigate", "synology", "truenas", "esxi", "vcenter", "apcups", "dmarcreport", "dmarcnoreply", "tlsrpt", "autoconfirm", "shipconfirm", "shipmenttracking",
 }
 
 // programSenders are local parts that programs use, and now and then people.
@@ -34,7 +34,7 @@ var certainSubjects = []string{
 
 // likelySubjects begin subjects that are a program's more often than not.
 var likelySubjects = []string{
-	"[resolved]", "[alert]", "alert:", "[warning]", "warning:", "[critical]", "critical:", "[error]", "problem ", "problem: ", "resolved: ", "recovery ", "recovery:", "problem on ", "[monitoring]", "[down]", "[up]", "down:", "up:", "host down", "host up", "service down", "backup failed", "backup success", "backup completed", "backup report", "backup job", "[success]", "[failed]", "[failure]", "cron ", "[cron]", "daily report", "weekly report", "monthly report", "status report", "disk space", "low disk", "build #", "pipeline ", "deployment ", "security run output", "daily run output", "notification:", "system notification", "scheduled report", "[notification]", "disk usage", "ups ", "scan to", "message from km_", "scanned image from", "fax from", "new voicemail", "voicemail from",
+	"[resolved]", "[alert]", "alert:", "[warning]", "warning:", "[critical]", "critical:", "[error]", "problem ", "problem: ", "resolved: ", "recovery ", "recovery:", "problem on ", "[monitoring]", "[down]", "[up]", "down:", "up:", "host down", "host up", "service down", "backup failed", "backup success", "backup completed", "backup report", "backup job", "[success]", "[failed]", "[failure]", "cron ", "[cron]", "daily report", "weekly report", "monthly report", "status report", "disk space", "low disk", "build #", "pipeline ", "deployment ", "security run output", "daily run output", "notification:", "system notification", "scheduled report", "[notification]", "disk usage", "ups ", "scan to", "scan from ", "scanned document", "message from km_", "scanned image from", "acronis ", "veeam ", "[synology", "[pbx]", "job \"", "pipeline #", "failed pipeline", "fixed pipeline", "successful pipeline", "sophos ", "sonicwall", "[sonicwall", "fortigate", "watchguard", "fax from", "new voicemail", "voicemail from",
 }
 
 // newsSenders are local parts, without marks, that send one text to many.

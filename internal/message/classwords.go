@@ -18,18 +18,25 @@ var autoSubjects = []string{
 	"autosvar", "automatiskt svar", "automatisk svar", "autosvarer", "fraværsbesked", "frånvaromeddelande", "fraværsmelding", "automaattinen vastaus", "poissaoloilmoitus", "automatyczna odpowiedź", "automatyczna odpowiedz", "autoodpowiedź",
 	"odpowiedź automatyczna", "automatická odpověď", "automaticka odpoved", "automatická odpoveď", "automatikus válasz", "răspuns automat", "raspuns automat", "автоматический ответ", "автоответ", "автовідповідь", "автоматична відповідь",
 	"автоматичен отговор", "αυτόματη απάντηση", "otomatik yanıt", "otomatik cevap", "自動返信", "自動応答", "自动回复", "自動回覆", "自动答复", "자동 회신", "자동 응답", "자동회신", "자동응답", "samodejni odgovor", "automatski odgovor", "automatinis atsakymas",
-	"automātiska atbilde", "automaatne vastus", "automaatvastus", "ตอบกลับอัตโนมัติ", "trả lời tự động", "balasan otomatis", "jawapan automatik", "رد تلقائي", "תשובה אוטומטית", "מענה 'אני לא נמצא'", "מענה אוטומטי", "resposta automàtica", "sjálfvirkt svar",
+	"automātiska atbilde", "automātiskā atbilde", "аутоматски одговор", "автоматски одговор", "پاسخ خودکار", "erantzun automatikoa", "स्वचालित उत्तर", "balasan automatik", "përgjigje automatike", "автоматты жауап", "ავტომატური პასუხი", "avtomatik cavab", "outomatiese antwoord", "ateb awtomatig", "freagra uathoibríoch", "jawaban otomatis", "automatisk besvarelse", "رد آلي", "الرد التلقائي", "自動応答メッセージ", "자동답장", "automaatne vastus", "automaatvastus", "ตอบกลับอัตโนมัติ", "trả lời tự động", "balasan otomatis", "jawapan automatik", "رد تلقائي", "תשובה אוטומטית", "מענה 'אני לא נמצא'", "מענה אוטומטי", "resposta automàtica", "sjálfvirkt svar",
 }
 
 // awaySubjects begin the subject of an absent person's mail, by program or by
 // hand.
 var awaySubjects = []string{
 	"out of office", "out of the office", "out-of-office", "ooo", "ooto", "on vacation", "vacation", "away from", "away until", "i am away", "i'm away", "on leave", "annual leave", "on holiday", "away:", "not in the office", "away on",
-	"abwesenheit", "abwesend", "nicht im büro", "im urlaub", "außer haus", "ausser haus", "absence du bureau", "absence", "absent", "en congé", "fuera de la oficina", "fuera de oficina", "ausente", "ausencia", "de vacaciones", "fuori sede", "fuori ufficio", "assente", "assenza", "in ferie",
+	"abwesenheit", "abwesend", "nicht im büro", "im urlaub", "außer haus", "ausser haus", "absence du bureau", "absence", "absent", "absent(e)", "absent(e) du bureau", "en congé", "urlaub", "ferien", "congés", "vacances", "vacaciones", "ferie", "semester", "urlop", "отпуск", "отпуска", "szabadságon", "nieobecna", "godišnji odmor", "dopust", "puhkus", "atostogos", "atvaļinājum", "fuera de la oficina", "fuera de oficina", "ausente", "ausencia", "de vacaciones", "fuori sede", "fuori ufficio", "assente", "assenza", "in ferie",
 	"afwezig", "niet op kantoor", "ausência", "fora do escritório", "ausente do escritório", "de férias", "fraværende", "fravær", "frånvaro", "frånvarande", "ikke på kontoret", "inte på kontoret", "poissa", "poissaolo", "lomalla", "nieobecność", "poza biurem", "nieobecny",
 	"mimo kancelář", "nepřítomnost", "dovolená", "mimo kancelárie", "házon kívül", "szabadság", "în afara biroului", "absent din birou", "вне офиса", "отсутствую", "отсутствие", "в отпуске", "нет на месте", "відсутн", "поза офісом", "εκτός γραφείου", "ofis dışında", "izindeyim", "ofis dışı",
 	"不在", "不在通知", "外出", "休暇", "外出中", "外出通知", "休假", "不在办公室", "不在辦公室", "부재", "부재중", "휴가",
 }
+
+// awayWithin stand behind a name in the subject of an absent person's mail, and
+// returningWithin only where a program wrote it.
+var (
+	awayWithin      = []string{" is out of the office", " is out of office", " will be out of the office", " is away", " is on vacation", " is on leave", " ist außer haus", " ist nicht im büro", " ist abwesend", " ist im urlaub", " est absent", " está ausente", " está fuera de la oficina", " è assente", " è fuori ufficio", " is afwezig", " is niet aanwezig", " är inte på kontoret", " er ikke på kontoret", " não está no escritório"}
+	returningWithin = []string{"(returning ", "(rückkehr am", "(rückkehr ", "(retour ", "(regresa ", "(ritorno ", "(terug "}
+)
 
 // What absent people's programs say: that they are away, when they return, whom
 // to turn to instead, that mail is not read, and that a program answers.
@@ -58,7 +65,7 @@ var (
 	automaticWords = []string{
 		"this is an automatic reply", "this is an automated reply", "this is an automatic response", "this is an automated response", "this is an auto reply", "this is an auto-reply", "this is an autoreply", "this is an autoresponse", "automatically generated reply", "automatically generated response", "this is an automatic message", "automatic out of office", "vacation autoreply", "auto-generated reply",
 		"automatische antwort", "automatisch generierte antwort", "automatisch erzeugte antwort", "automatische nachricht", "automatisch erstellte antwort", "réponse automatique", "message automatique", "respuesta automática", "mensaje automático", "risposta automatica", "messaggio automatico", "automatisch antwoord", "automatisch bericht", "automatisch gegenereerd", "resposta automática", "mensagem automática",
-		"automatisk svar", "autosvar", "automatiskt svar", "automaattinen vastaus", "automaattivastaus", "automatyczna odpowiedź", "wiadomość automatyczna", "automatická odpověď", "automatická odpoveď", "automatikus válasz", "răspuns automat", "автоматический ответ", "автоответ", "автоматическое сообщение", "автоматична відповідь", "автовідповідь", "αυτόματη απάντηση", "αυτόματο μήνυμα", "otomatik yanıt", "otomatik cevap", "otomatik mesaj", "自動返信", "自動応答", "自动回复", "自動回覆", "자동 응답", "자동 회신", "자동으로 발송",
+		"automatisk svar", "autosvar", "automatiskt svar", "automaattinen vastaus", "automaattivastaus", "automatyczna odpowiedź", "wiadomość automatyczna", "automatická odpověď", "automatická odpoveď", "automatikus válasz", "răspuns automat", "автоматический ответ", "автоответ", "автоматическое сообщение", "автоматична відповідь", "автовідповідь", "αυτόματη απάντηση", "αυτόματο μήνυμα", "otomatik yanıt", "otomatik cevap", "otomatik mesaj", "自動返信です", "自動返信メール", "自動返信させ", "自動返信され", "自動で返信", "自動的に返信", "自動応答です", "自動応答メール", "自动回复", "自動回覆", "자동 응답", "자동 회신", "자동으로 발송",
 	}
 )
 
