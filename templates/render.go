@@ -40,11 +40,12 @@ func (s *Set) Render(event string, d Data) (Mail, error) {
 
 // render executes the page over cleaned data.
 func (p *page) render(d Data) (Mail, error) {
-	subject, err := execute(p.subject, d)
+	subject, err := execute(p.subject, d, 0)
 	if err != nil {
 		return Mail{}, err
 	}
-	text, err := execute(p.text, d)
+	room := 1<<10 + len(d.Text) + len(d.Quoted) + len(d.Signature)
+	text, err := execute(p.text, d, room)
 	if err != nil {
 		return Mail{}, err
 	}
@@ -56,14 +57,14 @@ func (p *page) render(d Data) (Mail, error) {
 		text += "\n"
 	}
 	m := Mail{Subject: subjectLine(subject, d.Ticket.Tag), Text: text}
-	m.HTML, err = p.renderHTML(d, text)
+	m.HTML, err = p.renderHTML(d, text, room)
 	if errors.Is(err, errOutputTooLong) || errors.Is(err, errValueTooLong) {
 		m.Warnings, err = append(m.Warnings, "the HTML part was left out: over 1 MiB"), nil
 	}
 	return m, err
 }
 
-func (p *page) renderHTML(d Data, text string) (string, error) {
+func (p *page) renderHTML(d Data, text string, room int) (string, error) {
 	if p.html == nil {
 		doc := document(p.language, text)
 		if len(doc) > maxOutput {
@@ -71,7 +72,7 @@ func (p *page) renderHTML(d Data, text string) (string, error) {
 		}
 		return doc, nil
 	}
-	out, err := execute(p.html, d)
+	out, err := execute(p.html, d, room)
 	if err != nil {
 		return "", err
 	}
@@ -116,13 +117,14 @@ func bodyStart(doc string) int {
 
 var errOutputTooLong = errors.New("output over 1 MiB")
 
-// execute runs a template into memory, never over maxOutput.
+// execute runs a template into memory, never over maxOutput, with room for so
+// many octets from the beginning.
 func execute(t interface {
 	Execute(io.Writer, any) error
-}, d Data,
+}, d Data, room int,
 ) (string, error) {
 	out := limited{left: maxOutput}
-	out.Grow(1<<10 + len(d.Text) + len(d.Quoted) + len(d.Signature))
+	out.Grow(room)
 	if err := t.Execute(&out, d); err != nil {
 		return "", err
 	}
