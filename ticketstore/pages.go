@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
 
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
@@ -100,8 +103,16 @@ func (im *image) readMetas(size int) {
 
 // walk looks at every page of the tree under the newest meta page.
 func (im *image) walk(w *walker) {
-	w.image, w.seen = im, make([]bool, im.pages)
+	w.image, w.seen = im, make([]atomic.Bool, im.pages)
 	w.guarded(func() { w.tree(im.root, nil, keyRange{}, 0) })
+	w.others.Wait()
+}
+
+// walkTogether is walk on all processors: pages are waited for, one by one, by
+// who looks at them. The walker's functions must bear it.
+func (im *image) walkTogether(w *walker) {
+	w.helpers = make(chan struct{}, runtime.GOMAXPROCS(0)-1)
+	im.walk(w)
 }
 
 // walker looks at the pages of a tree without trusting any of them.
@@ -113,7 +124,10 @@ type walker struct {
 	leaf func(path [][]byte, key, value []byte)
 	// bucket is told of each bucket and its sequence; may be nil.
 	bucket func(path [][]byte, sequence uint64)
-	seen   []bool // by page
+	seen   []atomic.Bool // by page
+	// helpers holds an element for each goroutine at work besides the first.
+	helpers chan struct{}
+	others  sync.WaitGroup
 }
 
 // keyRange is where the keys of a page must lie; nil: no bound.
@@ -153,11 +167,10 @@ func (w *walker) page(id uint64, depth int) ([]byte, bool) {
 		return nil, false
 	}
 	for i := range span {
-		if w.seen[id+i] {
+		if w.seen[id+i].Swap(true) {
 			w.badf(id+i, "is referred to twice")
 			return nil, false
 		}
-		w.seen[id+i] = true
 	}
 	return p[:span*size], true
 }
@@ -204,12 +217,31 @@ func (w *walker) inner(id uint64, p []byte, path [][]byte, keys keyRange, depth 
 					to = next.key
 				}
 			}
-			w.tree(e.page, path, keyRange{e.key, to}, depth+1)
+			w.below(e.page, path, keyRange{e.key, to}, depth+1)
 		case e.bucket:
 			w.inside(id, e, path, depth)
 		case w.leaf != nil:
 			w.leaf(path, e.key, e.value)
 		}
+	}
+}
+
+// below looks at a page under a branch. Of one that leads on, another goroutine
+// takes care if it is at leisure: one for each leaf would cost more than it gives.
+func (w *walker) below(id uint64, path [][]byte, keys keyRange, depth int) {
+	at := id*uint64(w.pageSize) + 8
+	if id >= w.pages || at+2 > uint64(len(w.data)) || order.Uint16(w.data[at:]) != pageIsBranch {
+		w.tree(id, path, keys, depth)
+		return
+	}
+	select {
+	case w.helpers <- struct{}{}:
+		w.others.Go(func() {
+			w.guarded(func() { w.tree(id, path, keys, depth) })
+			<-w.helpers
+		})
+	default:
+		w.tree(id, path, keys, depth)
 	}
 }
 
@@ -266,9 +298,12 @@ func checkPages(path string) error {
 	if err != nil {
 		return err
 	}
+	var mu sync.Mutex
 	var first error
 	n := 0
-	im.walk(&walker{problem: func(err error) {
+	im.walkTogether(&walker{problem: func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
 		if n++; first == nil {
 			first = err
 		}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // source says where a repair has an entry from.
@@ -255,11 +256,11 @@ var undivided = [][]byte{bTickets, bActions, bItems, bHeld, bRecords, bContacts}
 // loosePages looks on every page that the tree did not lead to for entries of
 // damaged tables. Their seals say what they are. Old versions are among them:
 // of a ticket or an outgoing mail the newest is taken.
-func (s *salvage) loosePages(im *image, seen []bool) {
+func (s *salvage) loosePages(im *image, seen []atomic.Bool) {
 	newest := map[string]uint64{}
 	for id := uint64(2); (id+1)*uint64(im.pageSize) <= uint64(len(im.data)); id++ {
 		p := im.data[id*uint64(im.pageSize):]
-		if id < uint64(len(seen)) && seen[id] || order.Uint64(p) != id || order.Uint16(p[8:]) != pageIsLeaf {
+		if id < uint64(len(seen)) && seen[id].Load() || order.Uint64(p) != id || order.Uint16(p[8:]) != pageIsLeaf {
 			continue
 		}
 		span := (uint64(order.Uint32(p[12:])) + 1) * uint64(im.pageSize)
