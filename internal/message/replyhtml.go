@@ -30,7 +30,7 @@ var quoteNames = []string{
 // signNames are classes and ids around a signature.
 var signNames = []string{
 	"gmail_signature", "moz-signature", "signature", "applemailsignature", "ms-outlook-mobile-signature", "protonmail_signature_block",
-	"messagesignaturesection", "yahoo-signature",
+	"messagesignaturesection", "yahoo-signature", "composer_signature",
 }
 
 // textMark is a place in the text that is being written.

@@ -163,6 +163,8 @@ func (s *splitter) scan() {
 		switch {
 		case i == s.hint && s.hinted(i):
 		case blank(line) || s.code[i] || s.kinds[i] != own:
+		case strings.HasPrefix(line, ">>> ") && isArrowed(line) && s.ownAbove(i):
+			s.cut = s.retract(i)
 		case s.isQuoted(i):
 			if !s.isStuffedFrom(i) {
 				s.kinds[i] = quote
@@ -193,6 +195,13 @@ func (s *splitter) scan() {
 // was marked on its way, as programs that store mails do (RFC 4155).
 func (s *splitter) isStuffedFrom(i int) bool {
 	return strings.HasPrefix(s.lines[i], ">From ") && (i == 0 || !isQuoted(s.lines[i-1])) && (i+1 == len(s.lines) || !isQuoted(s.lines[i+1]))
+}
+
+// isArrowed reports the line that GroupWise puts above the mail that is answered,
+// which it does not mark: ">>> Ann <ann@example.org> 3/2/2026 8:30 AM >>>".
+func isArrowed(line string) bool {
+	t := strings.ToLower(strings.TrimSpace(line))
+	return strings.HasSuffix(t, " >>>") && len(t) < maxAttribution && hasDate(t) && (hasTime(t) || strings.Contains(t, "@"))
 }
 
 // marksBelow reports that the program which drew a line above the other mail

@@ -172,7 +172,7 @@ func (s *splitter) sentFrom(i int) bool {
 	text, _, _ := strings.Cut(line, "<") // a link to the program
 	text, _, _ = strings.Cut(text, "http")
 	text = strings.ToLower(strings.TrimRight(text, " ([.:"))
-	if text == "" || len(text) > 120 || strings.Contains(text, ", ") || strings.Contains(text, ". ") || strings.Count(text, " ") > 9 {
+	if text == "" || len(text) > 120 || strings.Contains(text, ", ") || strings.Contains(text, ". ") || strings.Count(text, " ") > 10 {
 		return false
 	}
 	ends := !strings.HasSuffix(strings.TrimSpace(s.lines[i]), ".")

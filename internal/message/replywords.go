@@ -12,7 +12,7 @@ import "strings"
 
 // originalWords head a quotation, between dashes.
 var originalWords = wordSet(`
-original message|original|reply message|replied message|original appointment|original email|original mail
+initial header|original message|original|reply message|replied message|original appointment|original email|original mail
 ursprüngliche nachricht|original-nachricht|originalnachricht|original nachricht|urspr. nachricht|ursprünglicher termin
 message d'origine|message d’origine|message original|message initial|courriel original|mail original
 mensaje original|correo original|messaggio originale|messaggio di origine|oorspronkelijk bericht|origineel bericht
@@ -83,7 +83,7 @@ var answerWords = words(`reply|replies|answer|respond|response|type|write|antwor
 
 // sentFromWords begin the line that a program adds below a text.
 var sentFromWords = words(`
-sent from my |sent from a |sent from mail for |sent from mail |sent from outlook|sent from typeapp|sent from yahoo|sent from proton|sent from gmail|sent from nine|sent from bluemail|sent from hey|sent from front
+sent from my |sent from a |sent from mail for |sent from mail |sent from outlook|sent from typeapp|sent from yahoo|sent from proton|sent from gmail|sent from nine|sent from bluemail|sent from hey|sent from front|sent from mailspring|sent from spark|sent from superhuman|sent from canary|sent from edison|sent from airmail|sent from newton|sent from zoho|sent from tutanota|sent from fastmail|sent from aol|sent from k-9|sent from boxer|sent from email.
 sent from samsung|sent from the |sent from iphone|sent from ipad|sent from android|sent from mobile|sent using |sent via |sent with |get outlook for |get bluemail|sent while mobile|sent on the go
 von meinem |von meiner |gesendet von |gesendet mit |gesendet über |gesendet aus |gesendet vom |diese nachricht wurde von mein|diese nachricht wurde mit |diese e-mail wurde von mein
 envoyé de mon |envoyé depuis |envoyé à partir |envoyé avec |envoyé de |envoyé via |provenance : |télécharger outlook|téléchargez outlook|obtenir outlook|obtenez outlook
