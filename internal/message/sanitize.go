@@ -74,14 +74,17 @@ func (b body) remoteLoads() int {
 		case html.StartTagToken, html.SelfClosingTagToken:
 			name, more := z.TagName()
 			style = string(name) == "style"
-			link := string(name) == "link"
+			fetches := fetchesHref(string(name))
+			refresh := string(name) == "meta"
 			for range maxAttrs {
 				if !more {
 					break
 				}
 				var k, v []byte
 				k, v, more = z.TagAttr()
-				n += loads(string(k), v, link)
+				if n += loads(string(k), v, fetches); refresh && string(k) == "content" && bytes.Contains(bytes.ToLower(v), []byte("url=")) {
+					n++
+				}
 			}
 		case html.TextToken:
 			if style {
@@ -97,12 +100,22 @@ func (b body) remoteLoads() int {
 // maxAttrs bounds the attributes of an element that are looked at.
 const maxAttrs = 200
 
-// loads counts what one attribute makes a reader fetch.
-func loads(name string, value []byte, link bool) int {
+// fetchesHref reports elements that fetch what their href names, without a press.
+func fetchesHref(name string) bool {
 	switch name {
-	case "src", "background", "poster", "srcset", "data":
-	case "href":
-		if !link {
+	case "link", "image", "use", "feimage":
+		return true
+	}
+	return false
+}
+
+// loads counts what one attribute makes a reader fetch. fetches says that its
+// element does so with an href.
+func loads(name string, value []byte, fetches bool) int {
+	switch name {
+	case "src", "background", "poster", "srcset", "data", "lowsrc", "dynsrc", "manifest", "archive":
+	case "href", "xlink:href":
+		if !fetches {
 			return 0
 		}
 	case "style":
@@ -110,14 +123,36 @@ func loads(name string, value []byte, link bool) int {
 	default:
 		return 0
 	}
-	if v := bytes.ToLower(bytes.TrimSpace(value[:min(len(value), 20)])); bytes.HasPrefix(v, []byte("http")) || bytes.HasPrefix(v, []byte("//")) {
+	if elsewhere(value) {
 		return 1
 	}
 	return 0
 }
 
+// elsewhere reports an address on another host. Browsers take a backslash for a
+// slash (WHATWG URL §4.4).
+func elsewhere(value []byte) bool {
+	v := bytes.ToLower(bytes.TrimLeft(value[:min(len(value), 100)], "\t\n\f\r \"'"))
+	v = bytes.ReplaceAll(v, []byte("\\"), []byte("/"))
+	return bytes.HasPrefix(v, []byte("http")) || bytes.HasPrefix(v, []byte("//")) || bytes.HasPrefix(v, []byte("ftp:"))
+}
+
+// styleLoads counts what a style fetches: by url(), by image-set() and by
+// @import.
 func styleLoads(css []byte) int {
 	css = bytes.ToLower(css)
-	return bytes.Count(css, []byte("url(http")) + bytes.Count(css, []byte("url('http")) + bytes.Count(css, []byte(`url("http`)) +
-		bytes.Count(css, []byte("url(//")) + bytes.Count(css, []byte("@import"))
+	n := bytes.Count(css, []byte("@import"))
+	for _, sign := range [...]string{"url(", "image-set("} {
+		for rest := css; ; {
+			_, after, ok := bytes.Cut(rest, []byte(sign))
+			if !ok {
+				break
+			}
+			if elsewhere(after) {
+				n++
+			}
+			rest = after
+		}
+	}
+	return n
 }
