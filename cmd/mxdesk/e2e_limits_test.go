@@ -25,7 +25,7 @@ func under(t *testing.T, d *installation, limits ...string) {
 // makes writes short: mail is put off or the server ends with 75, and nothing is
 // lost.
 func TestFileSizeLimit(t *testing.T) {
-	for _, octets := range []int{5 << 20, 6<<20 + 777, 10<<20 + 4095, 17<<20 + 1} {
+	for _, octets := range []int{8 << 20, 9<<20 + 777, 12<<20 + 4095, 17<<20 + 1} {
 		t.Run(fmt.Sprint(octets), func(t *testing.T) { limitFiles(t, octets) })
 	}
 }
