@@ -55,7 +55,7 @@ func convert(s string, hide bool) (text string, whole bool) {
 // preheaders of newsletters are.
 func hides(style string) bool {
 	style = strings.ToLower(strings.Join(strings.Fields(style), ""))
-	for _, sign := range [...]string{"display:none", "visibility:hidden", "mso-hide:all", "max-height:0", "opacity:0;", "font-size:0;", "font-size:0px"} {
+	for _, sign := range [...]string{"display:none", "visibility:hidden", "mso-hide:all", "max-height:0", "opacity:0;"} {
 		if i := strings.Index(style, sign); i >= 0 && (i == 0 || style[i-1] == ';') {
 			rest := style[i+len(sign):]
 			if rest == "" || sign[len(sign)-1] == ';' || rest[0] == ';' || rest[0] == '!' || strings.HasPrefix(rest, "px") {
@@ -66,12 +66,26 @@ func hides(style string) bool {
 	return strings.HasSuffix(style, "opacity:0") && !strings.HasSuffix(style, "-opacity:0")
 }
 
+// noSize reports an element of running text whose letters have no size. Blocks
+// and cells are given none to close the gaps between those within them, which
+// have a size of their own.
+func noSize(tag atom.Atom, style string) bool {
+	switch tag {
+	case atom.Span, atom.P, atom.Font, atom.A, atom.B, atom.I, atom.Em, atom.Strong, atom.Small:
+	default:
+		return false
+	}
+	_, size, ok := strings.Cut(strings.ToLower(strings.Join(strings.Fields(style), "")), "font-size:0")
+	return ok && (size == "" || strings.IndexByte(";!%pe", size[0]) >= 0)
+}
+
 // textWriter lays out text as it comes.
 type textWriter struct {
 	out    strings.Builder
 	line   strings.Builder
 	blank  int  // line ends owed before the next text
 	space  bool // a blank owed
+	bullet int  // length of line when it is only the mark of an item
 	tab    bool // a tab owed, between cells
 	skip   int  // depth in script, style and the like
 	pre    int
@@ -109,7 +123,7 @@ func (w *textWriter) start(z *html.Tokenizer) {
 	if more {
 		at.read(z)
 	}
-	if w.hide && !voidElement(tag) && (at.hidden || hides(at.style)) {
+	if w.hide && !voidElement(tag) && (at.hidden || hides(at.style) || noSize(tag, at.style)) {
 		w.hidden, w.nested = string(name), 0
 		return
 	}
@@ -129,9 +143,10 @@ func (w *textWriter) start(z *html.Tokenizer) {
 		w.text("________________________________")
 		w.block(1)
 	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Table, atom.Dl, atom.Figure:
-		w.block(2)
-	case atom.Div, atom.Tr, atom.Section, atom.Article, atom.Header, atom.Footer, atom.Dt, atom.Dd, atom.Address, atom.Center, atom.Form:
-		w.block(1)
+		w.opens(2)
+	case atom.Div, atom.Tr, atom.Section, atom.Article, atom.Header, atom.Footer, atom.Dt, atom.Dd, atom.Address, atom.Center, atom.Form,
+		atom.Main, atom.Nav, atom.Aside, atom.Fieldset, atom.Legend, atom.Details, atom.Summary, atom.Option:
+		w.opens(1)
 	case atom.Td, atom.Th:
 		w.cell()
 	case atom.Pre:
@@ -187,7 +202,8 @@ func (w *textWriter) end(name []byte) {
 		w.skip = max(w.skip-1, 0)
 	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Table, atom.Dl, atom.Figure:
 		w.block(2)
-	case atom.Div, atom.Tr, atom.Section, atom.Article, atom.Header, atom.Footer, atom.Li, atom.Dt, atom.Dd, atom.Address, atom.Center, atom.Form:
+	case atom.Div, atom.Tr, atom.Section, atom.Article, atom.Header, atom.Footer, atom.Li, atom.Dt, atom.Dd, atom.Address, atom.Center, atom.Form,
+		atom.Main, atom.Nav, atom.Aside, atom.Fieldset, atom.Legend, atom.Details, atom.Summary, atom.Option:
 		w.block(1)
 	case atom.Pre:
 		w.block(2)
@@ -221,7 +237,7 @@ func (w *textWriter) item() {
 	}
 	w.prepare()
 	w.line.WriteString(mark)
-	w.space = false
+	w.space, w.bullet = false, w.line.Len()
 }
 
 // link writes the address behind a link's text unless the text says it.
@@ -262,6 +278,12 @@ func (w *textWriter) text(s string) {
 		}
 		return
 	}
+	if w.line.Len() == 0 && s != "" && filler(s) {
+		if w.any && strings.Contains(s, "\u00a0") {
+			w.blank = max(w.blank, 2) // how editors write an empty line
+		}
+		return
+	}
 	for s != "" {
 		i := strings.IndexAny(s, " \t\r\n\f")
 		if i == 0 {
@@ -283,6 +305,14 @@ func (w *textWriter) text(s string) {
 		w.space, w.tab = false, false
 		w.line.WriteString(plainBlanks.Replace(s[:i]))
 		s = s[i:]
+	}
+}
+
+// opens is block for an element that begins; the first one of an item stands
+// behind its mark.
+func (w *textWriter) opens(n int) {
+	if w.bullet == 0 || w.line.Len() != w.bullet {
+		w.block(n)
 	}
 }
 
@@ -325,10 +355,15 @@ func (w *textWriter) flush() {
 		return
 	}
 	w.out.WriteString(w.prefix())
-	w.out.WriteString(strings.TrimRight(w.line.String(), " \t"))
+	w.out.WriteString(strings.TrimRight(w.line.String(), " \t\u200c"))
 	w.line.Reset()
-	w.linked = 0
+	w.linked, w.bullet = 0, 0
 	w.any = true
+}
+
+// filler reports a text of blanks and signs without a width only.
+func filler(s string) bool {
+	return strings.Trim(s, " \t\r\n\f\u00a0\u200b\u200c\u034f\ufeff\u00ad") == ""
 }
 
 // plainBlanks makes plain blanks of others, and drops what has no width and is

@@ -305,7 +305,7 @@ func (r *reader) textLeaf(p *part) body {
 	switch p.ctype.value {
 	case "text/html":
 		if strings.IndexByte(text, '<') < 0 { // text that was only called HTML
-			return body{{plain: html.UnescapeString(text), rich: text, hasPlain: true, hasRich: true}}
+			return body{{plain: plainBlanks.Replace(html.UnescapeString(text)), rich: text, hasPlain: true, hasRich: true}}
 		}
 		return body{{rich: text, hasRich: true}}
 	case "text/enriched", "text/richtext":

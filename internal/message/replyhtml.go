@@ -93,6 +93,10 @@ func (w *textWriter) openQuote(style string) {
 	style = strings.ToLower(strings.Join(strings.Fields(style), ""))
 	indent := strings.Contains(style, "40px") && strings.Contains(style, "border:none")
 	w.block(1)
+	for w.any && w.blank > 1 { // what stands above is not quoted, nor is the gap
+		w.out.WriteString("\n" + strings.TrimRight(w.prefix(), " "))
+		w.blank--
+	}
 	w.indents = append(w.indents, indent)
 	if !indent {
 		w.quote = min(w.quote+1, maxQuote)
