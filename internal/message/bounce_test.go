@@ -85,6 +85,14 @@ func TestBounceWords(t *testing.T) {
 			"** No se ha encontrado la dirección **\n\nTu mensaje no se ha entregado a a@example.org porque no se ha encontrado la dirección.\n",
 			[]string{"a@example.org failed 5.1.1 hard"},
 		},
+		"numbered": {
+			"The following recipients failed:\n\n1. a@example.org - 550 5.1.1 no such user\n2. b@example.org - 550 5.7.1 rejected as spam\n",
+			[]string{"a@example.org failed 5.1.1 hard", "b@example.org failed 5.7.1 spam"},
+		},
+		"failed and delayed": {
+			"   ----- The following addresses had permanent fatal errors -----\n<a@example.org>\n    (reason: 550 5.1.1 unknown)\n\n   ----- The following addresses had transient non-fatal errors -----\n<b@example.org>\n    (reason: 451 4.7.1 greylisted)\n",
+			[]string{"a@example.org failed 5.1.1 hard", "b@example.org delayed 4.7.1 soft"},
+		},
 		"too large": {
 			"<a@example.org>: message size exceeds limit\n",
 			[]string{"a@example.org failed 5.3.4 soft"},

@@ -62,10 +62,35 @@ func (b *bounceReader) notice() {
 	}
 	action := actionInWords(b.msg)
 	for i := range b.report.Recipients {
-		if r := &b.report.Recipients[i]; r.Action == "" {
+		r := &b.report.Recipients[i]
+		switch {
+		case r.Action != "":
+		case action == "delayed" && givenUp(r.Address, lines, mentions):
+			r.Action = "failed"
+		default:
 			r.Action = action
 		}
 	}
+}
+
+// givenUp reports, of a notice that speaks of a delay, that this recipient stands
+// below the heading of those for whom the mail system does not go on trying.
+func givenUp(addr string, lines []noticeLine, mentions []mention) bool {
+	for i := range mentions {
+		if !strings.EqualFold(mentions[i].addr, addr) {
+			continue
+		}
+		for at := mentions[i].line; at >= 0; at-- {
+			switch low := lines[at].low; {
+			case containsAny(low, permanentWords):
+				return true
+			case containsAny(low, delayWords):
+				return false
+			}
+		}
+		return false
+	}
+	return false
 }
 
 // noticeLines are the lines up to the mail that came back.
@@ -163,6 +188,9 @@ func (b *bounceReader) rank(lines []noticeLine, m *mention) int {
 		}
 	}
 	before := strings.Trim(low, "<>()[]{}\"'*•·–- \t")
+	if rest := strings.TrimLeft(before, "0123456789"); rest == "." || rest == ")" {
+		before = "" // the number of an item
+	}
 	label := strings.TrimRight(before, ": ")
 	switch {
 	case strings.HasSuffix(label, "rcpt to"):
@@ -195,7 +223,7 @@ func hasSuffixAny(s string, list []string) bool {
 // leading ranks an address that begins its line: a sentence that was wrapped
 // just before an address is not a list of recipients.
 func (b *bounceReader) leading(lines []noticeLine, m *mention) int {
-	bracketed := strings.ContainsAny(m.before, "<(\"'*•")
+	bracketed := strings.ContainsAny(m.before, "<(\"'*•.)")
 	first := byte('.')
 	if m.rest != "" {
 		first = m.rest[0]

@@ -46,6 +46,10 @@ var delayWords = []string{
 	"weiterhin versucht", "nouvelle tentative", "seguirá intentando", "попытки доставки будут продолжены", "将继续尝试", "引き続き配信を試み", "delayed 24 hours", "delayed 48 hours", "delayed 72 hours",
 }
 
+// permanentWords head the recipients of a notice for whom nothing is tried any
+// more, beside others that are.
+var permanentWords = []string{"permanent fatal error", "permanent error", "permanent failure", "failed permanently", "given up", "giving up"}
+
 // successWords say that the mail has arrived.
 var successWords = []string{"successfully delivered", "delivered successfully", "successful mail delivery", "was successfully relayed", "has been delivered to the following", "was delivered to the following", "has been successfully", "erfolgreich zugestellt", "remis avec succès", "entregado correctamente"}
 
