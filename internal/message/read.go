@@ -363,6 +363,12 @@ func readable(p *part, later bool) bool {
 
 // readText reads and decodes a text part within the budget.
 func (r *reader) readText(p *part) string {
+	if p.encoding == "base64" && p.src == nil && p.open == nil && proseFor64(r.src, p) {
+		plain := *p
+		plain.encoding = ""
+		p = &plain
+		r.note("a part of the text says that it is base64 and is not")
+	}
 	octets := p.reader(r.src)
 	var all bytes.Buffer
 	all.Grow(int(min(max(p.end-p.start, 0), r.budget)) + bytes.MinRead)

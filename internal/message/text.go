@@ -1,6 +1,12 @@
 package message
 
-import "strings"
+import (
+	"bytes"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // cleanText gives text LF line ends and drops what no reader should get: NUL
 // and other control characters, the byte order mark.
@@ -42,6 +48,34 @@ func makeUnsuspicious() (t [256]bool) {
 		t[c] = c >= ' ' && c != 0x7f && c != int(bom[0]) || c == '\n' || c == '\t'
 	}
 	return t
+}
+
+// proseFor64 reports a part that is called base64 and is not encoded at all:
+// words with blanks between them, which would decode to nothing that is text.
+func proseFor64(src io.ReaderAt, p *part) bool {
+	const enough = 240 // octets
+	head := make([]byte, max(min(p.end-p.start, enough), 0))
+	n, _ := src.ReadAt(head, p.start)
+	head = head[:n]
+	blanks, run := 0, 0
+	for i, c := range head {
+		switch {
+		case c == ' ' && run > 0 && i+1 < len(head) && head[i+1] > ' ':
+			blanks++
+			run = 0
+		case c <= ' ':
+			run = 0
+		default:
+			if run++; run > 40 {
+				return false // a line of base64
+			}
+		}
+	}
+	if blanks < 2 {
+		return false
+	}
+	decoded, _ := io.ReadAll(transferReader(bytes.NewReader(head), "base64"))
+	return !utf8.Valid(decoded) || bytes.IndexFunc(decoded, func(r rune) bool { return r < ' ' && !unicode.IsSpace(r) }) >= 0
 }
 
 // bom is the byte order mark in UTF-8.
