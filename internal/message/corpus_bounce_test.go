@@ -118,8 +118,7 @@ func TestCorpusBounce(t *testing.T) {
 		}
 	}
 	s.report(t, 54)
-	t.Log("recipients and status above, kinds below")
-	kinds.report(t, 22)
+	kinds.reportAs(t, "Bounce: kinds", 22)
 }
 
 func TestCorpusAutoReply(t *testing.T) {
