@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"math"
 	"strings"
 	"sync"
@@ -153,7 +154,7 @@ func countLatin(b []byte) (n latinCounts) {
 	known := latinWords()
 	start := -1 // of a word within ASCII
 	for i, c := range b {
-		if c >= 0x80 {
+		if c >= 0x80 && !measure(b[:i], c) {
 			elsewhere := 1
 			if i > 0 && b[i-1] >= 'a' && b[i-1] <= 'z' && i+1 < len(b) && (b[i+1]|0x20 >= 'a' && b[i+1]|0x20 <= 'z' || b[i+1] >= 0x80) {
 				elsewhere = 0
@@ -173,6 +174,19 @@ func countLatin(b []byte) (n latinCounts) {
 		}
 	}
 	return n
+}
+
+// measure reports the raised two or three of a square or cubic measure, such as
+// "m³", which is a letter in other pages.
+func measure(before []byte, c byte) bool {
+	n := len(before)
+	if c != 0xb2 && c != 0xb3 || n == 0 || before[n-1] != 'm' {
+		return false
+	}
+	if n > 1 && bytes.IndexByte([]byte("ckdm"), before[n-2]) >= 0 {
+		n--
+	}
+	return n == 1 || before[n-2] < 0x80 && (isDigit(before[n-2]) || !isAlnum(before[n-2]))
 }
 
 // latinText reports a text whose octets beyond ASCII are letters within plain

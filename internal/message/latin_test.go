@@ -81,6 +81,18 @@ func TestLatinPages(t *testing.T) {
 	}
 }
 
+func TestLatinMeasure(t *testing.T) {
+	for _, text := range []string{", 10 m³ at 20 °C ± 1", "3 km² of it", "area 30m²", "cm³ only", "m³"} {
+		raw, err := charmap.Windows1252.NewEncoder().String(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := decodeCharset([]byte(raw), ""); got != text {
+			t.Errorf("%q is read as %q", text, got)
+		}
+	}
+}
+
 // TestLatinDeclared reads Western texts that say what they are, and others
 // that a program called Western all the same.
 func TestLatinDeclared(t *testing.T) {
