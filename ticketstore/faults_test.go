@@ -26,9 +26,8 @@ func TestStoreTestsFindFaults(t *testing.T) {
 		{"no-reserve", "TestLowDiskRefusesRecordsAndPassesByItself", "--- FAIL"},
 	} {
 		t.Run(f.fault+" by "+f.test, func(t *testing.T) {
-			cmd := exec.Command(bin, "-test.run=^"+f.test+"$")
+			cmd := exec.Command(bin, "-test.run=^"+f.test+"$", "-rapid.nofailfile")
 			cmd.Env = append(os.Environ(), "MXDESK_FAULT="+f.fault)
-			cmd.Dir = "."
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), f.words) {
 				t.Errorf("not found (%v):\n%s", err, out[:min(len(out), 2000)])
