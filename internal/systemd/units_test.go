@@ -33,7 +33,8 @@ func TestUnits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.Command("systemd-analyze", args...).CombinedOutput(); err != nil || len(out) > 0 {
+	// What it says of other units of the machine is not ours to judge.
+	if out, err := exec.Command("systemd-analyze", args...).CombinedOutput(); err != nil || bytes.Contains(out, []byte("mxdesk")) {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
 	}
 }
