@@ -15,7 +15,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// A connection of the test authority lingers for half a second when it is closed,
+// and ends by itself.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 func TestDoorAnswersChallengesOnly(t *testing.T) {
 	d := &door{answers: map[string]string{}}

@@ -40,7 +40,7 @@ var absences = map[string]struct{ subject, words, person string }{
 	"Latvian":    {"Automātiskā atbilde: Printeris", "", "Nākamnedēļ būšu atvaļinājumā. Vai varat salabot printeri?"},
 	"Albanian":   {"Përgjigje automatike: Printeri", "", "Javën tjetër jam me pushime. A mund ta rregulloni printerin?"},
 	"Basque":     {"Erantzun automatikoa: Inprimagailua", "", "Datorren astean oporretan egongo naiz. Konpon dezakezue?"},
-	"Persian":    {"پاسخ خودکار: چاپگر", "", "هفته آینده در مرخصی هستم. می‌توانید چاپگر را تعمیر کنید؟"},
+	"Persian":    {"پاسخ خودکار: چاپگر", "", "هفته آینده در مرخصی هستم. می\u200cتوانید چاپگر را تعمیر کنید؟"},
 	"Hindi":      {"स्वचालित उत्तर: प्रिंटर", "", "अगले सप्ताह मैं छुट्टी पर हूँ। क्या आप प्रिंटर ठीक कर सकते हैं?"},
 	"Malay":      {"Balasan automatik: Pencetak", "", "Minggu depan saya bercuti. Bolehkah anda membaiki pencetak?"},
 	"Hebrew":     {"תשובה אוטומטית: מדפסת", "", "אני בחופשה בשבוע הבא. אפשר לתקן את המדפסת?"},
