@@ -98,6 +98,9 @@ func (t table) from(key []byte) iter.Seq[entry] {
 func (t table) before(key []byte) iter.Seq[entry] {
 	return func(yield func(entry) bool) {
 		c := t.bucket.Cursor()
+		if k, _ := c.First(); k == nil {
+			return // where a transaction has emptied every page, bbolt looks for the last entry for ever
+		}
 		k, v := c.Last()
 		if key != nil {
 			if k, _ = c.Seek(key); k == nil {

@@ -103,6 +103,7 @@ func Run(t *testing.T, newStore func(testing.TB) ticketstore.Store) {
 		"an address belongs to one contact":                    contacts,
 		"items fall due in order and rest when they are done":  due,
 		"none is due where all of a great many are done":       dueAfterAll,
+		"a table of which everything is taken out is empty":    emptied,
 		"automatic mails are counted per address and day":      autoMails,
 		"a panic in a function is that caller's error":         panics,
 		"filters choose tickets, newest first":                 filters,
@@ -270,6 +271,29 @@ func seen(t *testing.T, s ticketstore.Store) {
 	if knows(1) || knows(2) || !knows(3) {
 		t.Error("old mails are still remembered")
 	}
+}
+
+// emptied takes everything out of a table of many pages. A change that follows
+// at once looks into it.
+func emptied(t *testing.T, s ticketstore.Store) {
+	const many = 500
+	var all ticketstore.Change
+	var ids []ticketstore.ContactID
+	for id := range ticketstore.ContactID(many) {
+		ids = append(ids, id+1)
+		all.Contacts = append(all.Contacts, ticketstore.Contact{
+			ID: id + 1, Kind: ticketstore.KindUser, Name: "somebody", Addresses: []address.Address{addr(t, fmt.Sprintf("u%d@example.org", id))},
+		})
+	}
+	mustUpdate(t, s, func(ticketstore.View) (ticketstore.Change, error) { return all, nil })
+	mustView(t, s, func(ticketstore.View) error { return nil })
+	mustUpdate(t, s, func(ticketstore.View) (ticketstore.Change, error) { return ticketstore.Change{Forget: ids}, nil })
+	mustUpdate(t, s, func(v ticketstore.View) (ticketstore.Change, error) {
+		for c := range v.Contacts() {
+			t.Errorf("contact %d is still there", c.ID)
+		}
+		return ticketstore.Change{}, nil
+	})
 }
 
 func contacts(t *testing.T, s ticketstore.Store) {
