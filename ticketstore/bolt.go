@@ -185,7 +185,7 @@ func catchUp(dir string, b *bolt.DB, j *journal) error {
 		return err
 	}
 	j.next = last + 1
-	return errors.Join(w.sums.write(), putApplied(tx, last), tx.Commit())
+	return w.commit(last)
 }
 
 // segmentRuns writes octets into segments that are not open otherwise.

@@ -342,9 +342,7 @@ func (c *committer) checkpoint() error {
 		return c.fail(err)
 	}
 	tx := c.open.tx
-	err := guard(func() error {
-		return errors.Join(c.open.sums.write(), putApplied(tx, c.journal.next-1), tx.Commit())
-	})
+	err := guard(func() error { return c.open.commit(c.journal.next - 1) })
 	if err != nil {
 		_ = guard(tx.Rollback) // over already, unless the commit panicked
 		c.open = nil

@@ -171,6 +171,15 @@ func (w *writer) grow(name string, n uint64) error {
 	return t.bucket.SetSequence(n)
 }
 
+// commit ends the transaction, which then holds the journal up to the record
+// applied.
+func (w *writer) commit(applied uint64) error {
+	if err := errors.Join(w.sums.write(), putApplied(w.tx, applied)); err != nil {
+		return err
+	}
+	return w.tx.Commit()
+}
+
 // replay does what the notes of a record say. Runs of segments go to run.
 func (w *writer) replay(notes []byte, run func(segment uint32, offset int64, octets []byte) error) error {
 	w.notes = w.notes[:0]
