@@ -363,7 +363,7 @@ func schemaOf(b *bolt.DB) (n uint32, err error) {
 		if len(v) != 4 || binary.BigEndian.Uint32(v) == 0 {
 			return fmt.Errorf("%w: its schema version is missing", ErrDamaged)
 		}
-		if n = binary.BigEndian.Uint32(v); n > schema {
+		if n = binary.BigEndian.Uint32(v); n > schema && !anySchema {
 			return fmt.Errorf("%w: schema %d, this one reads %d", ErrSchema, n, schema)
 		}
 		return nil
@@ -389,6 +389,11 @@ func (db *DB) snapshot(ctx context.Context, fn func(*bolt.Tx) error) error {
 
 // read calls fn with what the database holds, which may not be the newest.
 func (db *DB) read(fn func(*bolt.Tx) error) error {
+	if exclusiveReads {
+		if tx, err := db.bolt.Begin(true); err == nil {
+			defer func() { _ = tx.Rollback() }()
+		}
+	}
 	err := guard(func() error { return db.bolt.View(fn) })
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return ErrClosed

@@ -1,6 +1,7 @@
 package ticketstore_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -8,8 +9,21 @@ import (
 	"mxdesk/ticketstore/storetest"
 )
 
+// asking is a context that tells of each time that somebody asks whether it is
+// over, which a check does as it goes on.
+type asking struct {
+	context.Context
+	asked func()
+}
+
+func (a asking) Err() error {
+	a.asked()
+	return a.Context.Err()
+}
+
 // A check of a desk that is at work finds the damage that is there, and none
-// that is not.
+// that is not. It holds no writer up: changes that are made from within it, while
+// it waits, are done.
 func TestCheckBesideChanges(t *testing.T) {
 	db := storetest.Open(t, t.TempDir())
 	for range 300 { // so that a check takes as long as some commits
@@ -35,7 +49,15 @@ func TestCheckBesideChanges(t *testing.T) {
 		})
 	}
 	for range 5 {
-		r, err := db.Check(t.Context())
+		asked := 0
+		r, err := db.Check(asking{t.Context(), func() {
+			if asked++; asked%100 != 2 {
+				return
+			}
+			if _, err := put(t.Context(), db, "during"); err != nil {
+				t.Error(err)
+			}
+		}})
 		if err != nil || len(r.Problems) > 0 {
 			t.Errorf("%d tickets: %v, problems %q", r.Tickets, err, r.Problems)
 			break

@@ -69,7 +69,7 @@ func (a *applier) eraseItems(items []OutboxItem) error {
 // eraseRecord forgets where a record lies. Nothing can read it from then on;
 // Compact takes it out of its segment.
 func (a *applier) eraseRecord(id RecordID) error {
-	if id == 0 {
+	if id == 0 || keptErased {
 		return nil
 	}
 	if _, err := a.view.place(id); errors.Is(err, ErrNotFound) {

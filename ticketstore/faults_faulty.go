@@ -7,15 +7,24 @@ import (
 	"time"
 )
 
-// The rule that this process breaks is named in the environment: early-answer,
-// no-flush, forgetful, no-catch-up, no-seal or no-reserve.
+// The rule that this process breaks is named in the environment.
 var (
-	earlyAnswer   = os.Getenv("MXDESK_FAULT") == "early-answer"
-	noFlush       = os.Getenv("MXDESK_FAULT") == "no-flush"
-	forgetfulSeen = os.Getenv("MXDESK_FAULT") == "forgetful"
-	noCatchUp     = os.Getenv("MXDESK_FAULT") == "no-catch-up"
-	noSeal        = os.Getenv("MXDESK_FAULT") == "no-seal"
-	noReserve     = os.Getenv("MXDESK_FAULT") == "no-reserve"
+	fault          = os.Getenv("MXDESK_FAULT")
+	earlyAnswer    = fault == "early-answer"
+	noFlush        = fault == "no-flush"
+	deafFlush      = fault == "deaf-flush"
+	forgetfulSeen  = fault == "forgetful"
+	noCatchUp      = fault == "no-catch-up"
+	noSettle       = fault == "no-settle"
+	exclusiveReads = fault == "exclusive-reads"
+	keptTail       = fault == "kept-tail"
+	noSeal         = fault == "no-seal"
+	noSums         = fault == "no-sums"
+	quietRepair    = fault == "quiet-repair"
+	noReserve      = fault == "no-reserve"
+	trustedClock   = fault == "trusted-clock"
+	keptErased     = fault == "kept-erased"
+	anySchema      = fault == "any-schema"
 )
 
 // earlyBy is long enough for a kill to fall between, however fast the disk is.

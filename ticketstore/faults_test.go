@@ -1,37 +1,32 @@
 package ticketstore_test
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
+
+	"mxdesk/ticketstore/storetest"
 )
 
 // The tests of the store find a program that breaks a rule: one that cannot fail
-// shows nothing. They are run once more, built with the tag "faulty".
+// shows nothing.
 func TestStoreTestsFindFaults(t *testing.T) {
-	if os.Getenv("MXDESK_FAULT") != "" {
-		t.Skip("this is such a run")
-	}
-	bin := filepath.Join(t.TempDir(), "faulty.test")
-	if out, err := exec.Command("go", "test", "-c", "-tags", "faulty", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("building: %v\n%s", err, out)
-	}
-	for _, f := range []struct{ fault, test, words string }{
-		{"forgetful", "TestModel", "mail seen"},
-		{"no-catch-up", "TestModel", "want {"},
-		{"early-answer", "TestModel", "want {"},
-		{"no-seal", "TestBitRot", "written was"},
-		{"no-reserve", "TestLowDiskRefusesRecordsAndPassesByItself", "--- FAIL"},
-	} {
-		t.Run(f.fault+" by "+f.test, func(t *testing.T) {
-			cmd := exec.Command(bin, "-test.run=^"+f.test+"$", "-rapid.nofailfile")
-			cmd.Env = append(os.Environ(), "MXDESK_FAULT="+f.fault)
-			out, err := cmd.CombinedOutput()
-			if err == nil || !strings.Contains(string(out), f.words) {
-				t.Errorf("not found (%v):\n%s", err, out[:min(len(out), 2000)])
-			}
-		})
-	}
+	short := []string{"-rapid.nofailfile", "-rapid.shrinktime=1s"} // nobody needs the simplest case
+	hangs := []string{"-test.timeout=5s"}
+	storetest.FindsFaults(t,
+		storetest.Fault{Rule: "forgetful", Test: "TestModel", Words: "mail seen", Flags: short},
+		storetest.Fault{Rule: "no-catch-up", Test: "TestModel", Words: "want {", Flags: short},
+		storetest.Fault{Rule: "early-answer", Test: "TestModel", Words: "want {", Flags: short},
+		storetest.Fault{Rule: "deaf-flush", Test: "TestFailedFlushStopsTheStoreForGood", Words: "update on a failing disk"},
+		storetest.Fault{Rule: "no-reserve", Test: "TestLowDiskRefusesRecordsAndPassesByItself", Words: "--- FAIL"},
+		storetest.Fault{Rule: "kept-tail", Test: "TestTornTailIsCut", Words: "octets of"},
+		storetest.Fault{Rule: "no-seal", Test: "TestBitRot", Words: "written was"},
+		storetest.Fault{Rule: "no-sums", Test: "TestCheckFindsDamage", Words: "is not found"},
+		storetest.Fault{Rule: "quiet-repair", Test: "TestRepairOfBitRot", Words: "the repair says nothing"},
+		storetest.Fault{Rule: "no-settle", Test: "TestBackupBesideChanges", Words: "not found"},
+		storetest.Fault{Rule: "exclusive-reads", Test: "TestBackupBesideChanges", Words: "test timed out", Flags: hangs},
+		storetest.Fault{Rule: "exclusive-reads", Test: "TestCheckBesideChanges", Words: "test timed out", Flags: hangs},
+		storetest.Fault{Rule: "no-sums", Test: "TestRestoreFindsDamage", Words: "restored with"},
+		storetest.Fault{Rule: "kept-erased", Test: "TestErasedTextIsGone", Words: "the raw mail"},
+		storetest.Fault{Rule: "kept-erased", Test: "TestRepairKeepsErased", Words: "the raw mail"},
+		storetest.Fault{Rule: "any-schema", Test: "TestLaterSchemaIsRefused", Words: "opening"},
+	)
 }

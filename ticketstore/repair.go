@@ -57,6 +57,9 @@ func Repair(ctx context.Context, dir string, opt RepairOptions) (RepairReport, e
 	for _, f := range r.files {
 		err = errors.Join(err, f.Close())
 	}
+	if quietRepair {
+		r.report.Lost, r.report.Notes = nil, nil
+	}
 	return r.report, errors.Join(err, r.close())
 }
 
@@ -410,6 +413,9 @@ func (r *repair) history(t *Ticket, last uint32) {
 
 // eraseAgain takes out what was erased from a ticket and came back with a repair.
 func (r *repair) eraseAgain(id TicketID) {
+	if keptErased {
+		return
+	}
 	var erased uint32
 	for seq, a := range r.actions[id] {
 		if a.Outcome == OutcomeErased {

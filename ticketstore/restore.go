@@ -119,7 +119,7 @@ func (r *restore) file(from, name string, pieces []Piece) error {
 		r.meter.sum = sha256.New()
 		n, err := io.CopyN(&r.meter, src, p.Size)
 		r.report.Octets += n
-		if errors.Is(err, io.EOF) || err == nil && r.meter.hex() != p.SHA256 {
+		if errors.Is(err, io.EOF) || err == nil && r.meter.hex() != p.SHA256 && !noSums {
 			return fmt.Errorf("%w: piece %d of %s in the backup is not what was written", ErrDamaged, i+1, from)
 		}
 		if err != nil {

@@ -218,6 +218,9 @@ func (v *view) DueItems(now time.Time, limit int, skip func(ItemID) bool) ([]Out
 		}
 		take(e)
 	}
+	if trustedClock {
+		return items, damage
+	}
 	// Forward, too: where a transaction has emptied every page, bbolt looks for the
 	// last entry for ever.
 	for e := range t.from(key64x2(uint64(now.Add(farAhead).UnixNano()), 0)) {
