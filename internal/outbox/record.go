@@ -136,7 +136,9 @@ func (l *loop) claim(v ticketstore.View, change *ticketstore.Change, room int) (
 	for _, it := range due {
 		c.items = append(c.items, l.sending(it, now))
 	}
-	change.Items = append(change.Items, c.items...)
+	if !forgottenClaim {
+		change.Items = append(change.Items, c.items...)
+	}
 	switch {
 	case len(due) == room:
 		c.look, c.lookAfter = now, now
