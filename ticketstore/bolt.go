@@ -224,11 +224,13 @@ const minMap = 1 << 30
 // growStep is by how much the file grows, in octets.
 const growStep = 4 << 20
 
+// boltOptions keep the list of free pages in the file. To make one of the tree, as
+// bbolt does where there is none, takes longer than to look at every page, which
+// is done anyway (see checkPages).
 func boltOptions(size int64) *bolt.Options {
 	return &bolt.Options{
 		Timeout:         time.Second,
 		FreelistType:    bolt.FreelistMapType,
-		NoFreelistSync:  true,
 		InitialMmapSize: int(max(minMap, 2*size)),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -24,6 +25,8 @@ import (
 //	branch    pos 4, key size 4, page 8
 //	leaf      flags 4, pos 4, key size 4, value size 4
 //	bucket    root page 8, sequence 8; root 0: the page stands behind it, inline
+//	free      the free pages, 8 each, in order; when count is 65535, the
+//	          number of them, 8, stands before
 //	meta      magic 4, version 4, page size 4, flags 4, root 8, sequence 8,
 //	          free list 8, pages 8, transaction 8, FNV-1a of all that 8
 const (
@@ -33,9 +36,12 @@ const (
 	metaSize    = 64
 	metaMagic   = 0xED0CDAED
 
-	pageIsBranch = 0x01
-	pageIsLeaf   = 0x02
-	leafIsBucket = 0x01
+	pageIsBranch   = 0x01
+	pageIsLeaf     = 0x02
+	pageIsFreeList = 0x10
+	leafIsBucket   = 0x01
+
+	noFreeList = math.MaxUint64 // none is stored: bbolt makes one of the tree when it opens the file
 
 	maxDepth = 64 // of a tree; real ones have 3 to 6 levels
 )
@@ -47,6 +53,7 @@ type image struct {
 	data     []byte
 	pageSize int
 	root     uint64
+	free     uint64 // the page of the free list
 	pages    uint64 // in use, the first of the unused ones
 	tx       uint64
 	metas    int // that are good; two, but in a file that was damaged
@@ -96,7 +103,8 @@ func (im *image) readMetas(size int) {
 		}
 		im.metas++
 		if tx := order.Uint64(m[48:]); im.metas == 1 || tx > im.tx {
-			im.pageSize, im.root, im.pages, im.tx = size, order.Uint64(m[16:]), order.Uint64(m[40:]), tx
+			im.pageSize, im.root, im.free = size, order.Uint64(m[16:]), order.Uint64(m[32:])
+			im.pages, im.tx = order.Uint64(m[40:]), tx
 		}
 	}
 }
@@ -267,6 +275,36 @@ func (w *walker) inside(id uint64, e element, path [][]byte, depth int) {
 	w.content(id, inline, path, keyRange{}, depth+1)
 }
 
+// freeList looks at the stored list of free pages, behind a walk: bbolt writes to
+// whatever it names. A page that is neither in the tree nor in the list does no
+// harm.
+func (w *walker) freeList() {
+	if w.free == noFreeList {
+		return
+	}
+	p, ok := w.page(w.free, 0)
+	if !ok {
+		return
+	}
+	n, ids := uint64(order.Uint16(p[10:])), p[pageHead:]
+	if n == math.MaxUint16 && len(ids) >= 8 {
+		n, ids = order.Uint64(ids), ids[8:]
+	}
+	if order.Uint16(p[8:]) != pageIsFreeList || n > uint64(len(ids)/8) {
+		w.badf(w.free, "the list of free pages is damaged")
+		return
+	}
+	before := uint64(1)
+	for i := range n {
+		id := order.Uint64(ids[8*i:])
+		if id <= before || id >= w.pages || w.seen[id].Load() {
+			w.badf(w.free, "element %d of the list of free pages is none of them", i)
+			return
+		}
+		before = id
+	}
+}
+
 // element is one of a page.
 type element struct {
 	key, value []byte
@@ -301,13 +339,15 @@ func checkPages(path string) error {
 	var mu sync.Mutex
 	var first error
 	n := 0
-	im.walkTogether(&walker{problem: func(err error) {
+	w := &walker{problem: func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if n++; first == nil {
 			first = err
 		}
-	}})
+	}}
+	im.walkTogether(w)
+	w.guarded(w.freeList)
 	if first != nil {
 		first = fmt.Errorf("%w: %s: %w (and %d more)", ErrDamaged, path, first, n-1)
 	}
@@ -323,8 +363,13 @@ func checkSnapshot(tx *bolt.Tx, path string, problem func(error)) error {
 	if im.metas < 2 {
 		problem(errors.New("one of the two meta pages is damaged; the next change writes it anew"))
 	}
+	if im.tx != uint64(tx.ID()) {
+		im.free = noFreeList // a later one's, and it may be written over
+	}
 	im.root, im.pages = uint64(tx.Cursor().Bucket().RootPage()), uint64(len(im.data)/im.pageSize)
-	im.walk(&walker{problem: problem})
+	w := &walker{problem: problem}
+	im.walk(w)
+	w.guarded(w.freeList)
 	return im.close()
 }
 
