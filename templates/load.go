@@ -246,7 +246,7 @@ func (l *loader) try(src source, t interface {
 },
 ) {
 	for _, d := range []Data{Sample(), {}} {
-		if _, err := execute(t, d, 0); err != nil {
+		if _, err := execute(t, &d, 0); err != nil {
 			line, text := located(src, err)
 			l.problem(src.file, line, "%s", text)
 			return

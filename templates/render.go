@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // The reasons for which Render returns no mail at all. Both are mistakes of the
@@ -27,10 +28,10 @@ func (s *Set) Render(event string, d Data) (Mail, error) {
 		return Mail{}, fmt.Errorf("%w: %q", ErrTag, tag)
 	}
 	d, warnings := clean(event, d)
-	m, err := p.use.render(d)
+	m, err := p.use.render(&d)
 	if err != nil {
 		warnings = append(warnings, "the built-in template was used: "+err.Error())
-		if m, err = p.builtin.render(d); err != nil {
+		if m, err = p.builtin.render(&d); err != nil {
 			return Mail{}, err
 		}
 	}
@@ -39,8 +40,8 @@ func (s *Set) Render(event string, d Data) (Mail, error) {
 }
 
 // render executes the page over cleaned data.
-func (p *page) render(d Data) (Mail, error) {
-	subject, err := execute(p.subject, d, 0)
+func (p *page) render(d *Data) (Mail, error) {
+	subject, err := execute(p.subject, d, 64+len(d.Ticket.Tag)+len(d.Ticket.Subject))
 	if err != nil {
 		return Mail{}, err
 	}
@@ -64,7 +65,7 @@ func (p *page) render(d Data) (Mail, error) {
 	return m, err
 }
 
-func (p *page) renderHTML(d Data, text string, room int) (string, error) {
+func (p *page) renderHTML(d *Data, text string, room int) (string, error) {
 	if p.html == nil {
 		doc := document(p.language, text)
 		if len(doc) > maxOutput {
@@ -76,7 +77,10 @@ func (p *page) renderHTML(d Data, text string, room int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out = strings.ReplaceAll(strings.ToValidUTF8(out, "\uFFFD"), "\r\n", "\n")
+	if !utf8.ValidString(out) {
+		out = strings.ToValidUTF8(out, "\uFFFD")
+	}
+	out = strings.ReplaceAll(out, "\r\n", "\n")
 	return withMarker(out, escapeLine(d.Marker)), nil
 }
 
@@ -121,7 +125,7 @@ var errOutputTooLong = errors.New("output over 1 MiB")
 // many octets from the beginning.
 func execute(t interface {
 	Execute(io.Writer, any) error
-}, d Data, room int,
+}, d *Data, room int,
 ) (string, error) {
 	out := limited{left: maxOutput}
 	out.Grow(room)

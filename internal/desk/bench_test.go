@@ -3,8 +3,11 @@ package desk
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
+
+	"mxdesk/ticketstore"
 )
 
 // BenchmarkAccept takes new mails from strangers into the real store, each with
@@ -34,4 +37,27 @@ func BenchmarkAccept(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "mails/s")
 		})
 	}
+}
+
+// BenchmarkDecide is what the goroutine that commits does for a new mail before
+// anything is written: it decides, and makes the acknowledgement.
+func BenchmarkDecide(b *testing.B) {
+	h := newHarness(b)
+	body := strings.Repeat("It burns, and the paper with it.\n", 20)
+	in := h.inbound(letter{From: "Mary <mary@user.example>", Subject: "Printer on fire", Body: body})
+	m, err := h.prepare(&in)
+	h.must(err)
+	b.ReportAllocs()
+	h.view(func(v ticketstore.View) error {
+		for b.Loop() {
+			w := &work{d: h.Desk, view: v, now: in.Now, next: v.Next(), change: ticketstore.Change{At: in.Now}}
+			if _, err := w.accept(m); err != nil {
+				return err
+			}
+			if len(w.change.Items) != 1 {
+				b.Fatalf("%d mails go out", len(w.change.Items))
+			}
+		}
+		return nil
+	})
 }

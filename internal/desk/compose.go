@@ -190,6 +190,7 @@ func (w *work) address(it *ticketstore.OutboxItem, t *ticketstore.Ticket, box *M
 	}
 	it.MessageID = w.d.keys.Message(claim) + "@" + string(from.Address.Domain())
 	h := headerWriter{}
+	h.b.Grow(1 << 10)
 	h.mailboxes("From", from)
 	if o.cc {
 		h.mailboxes("To", o.to[0])
@@ -324,7 +325,7 @@ func compose(mail templates.Mail, files []File) (contentType string, body []byte
 	}
 	var b bytes.Buffer
 	b.Grow(size)
-	contentType, inner := textFields("plain"), ""
+	contentType, inner := plainText, ""
 	if mail.HTML != "" {
 		inner = newBoundary()
 		contentType = multipartField("alternative", inner)
@@ -334,13 +335,13 @@ func compose(mail templates.Mail, files []File) (contentType string, body []byte
 		return contentType, b.Bytes()
 	}
 	outer := newBoundary()
-	fmt.Fprintf(&b, "--%s\r\n%s\r\n", outer, contentType)
+	write(&b, "--", outer, "\r\n", contentType, "\r\n")
 	writeTexts(&b, mail, inner)
 	for _, f := range files {
-		fmt.Fprintf(&b, "\r\n--%s\r\n", outer)
+		write(&b, "\r\n--", outer, "\r\n")
 		b.Write(f.part)
 	}
-	fmt.Fprintf(&b, "\r\n--%s--\r\n", outer)
+	write(&b, "\r\n--", outer, "--\r\n")
 	return multipartField("mixed", outer), b.Bytes()
 }
 
@@ -350,17 +351,24 @@ func writeTexts(b *bytes.Buffer, mail templates.Mail, boundary string) {
 		writeQuoted(b, mail.Text)
 		return
 	}
-	fmt.Fprintf(b, "--%s\r\n%s\r\n", boundary, textFields("plain"))
+	write(b, "--", boundary, "\r\n", plainText, "\r\n")
 	writeQuoted(b, mail.Text)
-	fmt.Fprintf(b, "\r\n--%s\r\n%s\r\n", boundary, textFields("html"))
+	write(b, "\r\n--", boundary, "\r\n", htmlText, "\r\n")
 	writeQuoted(b, mail.HTML)
-	fmt.Fprintf(b, "\r\n--%s--\r\n", boundary)
+	write(b, "\r\n--", boundary, "--\r\n")
 }
 
-// textFields are the fields of a part of text.
-func textFields(subtype string) string {
-	return "Content-Type: text/" + subtype + "; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+func write(b *bytes.Buffer, parts ...string) {
+	for _, s := range parts {
+		b.WriteString(s)
+	}
 }
+
+// The fields of a part of text.
+const (
+	plainText = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+	htmlText  = "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+)
 
 func multipartField(subtype, boundary string) string {
 	return "Content-Type: multipart/" + subtype + ";\r\n boundary=\"" + boundary + "\"\r\n"
@@ -379,9 +387,9 @@ func writeQuoted(b *bytes.Buffer, text string) {
 			}
 			continue
 		}
-		io.WriteString(qp, words)
+		qp.Write([]byte(words))
 		if ended {
-			io.WriteString(qp, "\r\n") // which it hands on with all that came before
+			qp.Write([]byte("\r\n")) // which it hands on with all that came before
 		}
 	}
 	qp.Close()

@@ -297,4 +297,10 @@ func (w *work) isAgent(t *ticketstore.Ticket, a address.Address) bool {
 	return err == nil
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// oneLine makes each run of white space one blank and cuts it at the ends.
+func oneLine(s string) string {
+	if plain(s) && !strings.Contains(s, "  ") && strings.Trim(s, " ") == s {
+		return s
+	}
+	return strings.Join(strings.Fields(s), " ")
+}

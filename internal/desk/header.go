@@ -22,7 +22,13 @@ type headerWriter struct{ b strings.Builder }
 
 // raw writes a value made by us, in ASCII.
 func (h *headerWriter) raw(name, value string) {
-	h.b.WriteString(name + ": " + value + "\r\n")
+	h.write(name, ": ", value, "\r\n")
+}
+
+func (h *headerWriter) write(parts ...string) {
+	for _, s := range parts {
+		h.b.WriteString(s)
+	}
 }
 
 // text writes a value from outside: folded at blanks, and encoded by RFC 2047
@@ -33,15 +39,17 @@ func (h *headerWriter) text(name, value string) {
 		h.raw(name, encodedWords(value, len(name)+2, textSafe))
 		return
 	}
-	line := name + ":"
+	h.write(name, ":")
+	col := len(name) + 1
 	for i, word := range strings.Split(value, " ") {
-		if len(line)+1+len(word) > maxLine && i > 0 {
-			h.b.WriteString(line + "\r\n")
-			line = ""
+		if col+1+len(word) > maxLine && i > 0 {
+			h.write("\r\n")
+			col = 0
 		}
-		line += " " + word
+		h.write(" ", word)
+		col += 1 + len(word)
 	}
-	h.b.WriteString(line + "\r\n")
+	h.write("\r\n")
 }
 
 // mailboxes writes a list of mailboxes, one a line.
@@ -49,13 +57,16 @@ func (h *headerWriter) mailboxes(name string, list ...address.Mailbox) {
 	if len(list) == 0 {
 		return
 	}
-	var out []string
+	h.write(name, ": ")
 	col := len(name) + 2
-	for _, m := range list {
-		out = append(out, mailboxText(m, col))
-		col = 1
+	for i, m := range list {
+		if i > 0 {
+			h.write(",\r\n ")
+			col = 1
+		}
+		h.write(mailboxText(m, col))
 	}
-	h.raw(name, strings.Join(out, ",\r\n "))
+	h.write("\r\n")
 }
 
 // mailboxText is a mailbox as it stands in a field from column col on.
@@ -64,11 +75,13 @@ func mailboxText(m address.Mailbox, col int) string {
 	if len(m.Name) > maxName {
 		m.Name = strings.ToValidUTF8(m.Name[:maxName], "")
 	}
-	if m.Name == "" || m.Name == m.Address.String() {
-		return m.Address.String()
+	addr := m.Address.String()
+	if m.Name == "" || m.Name == addr {
+		return addr
 	}
-	angle := "<" + m.Address.String() + ">"
-	phrase := strings.TrimSuffix(m.String(), " "+angle)
+	text := m.String() // phrase, blank, angle
+	angle := text[len(text)-len(addr)-len("<>"):]
+	phrase := text[:len(text)-len(angle)-len(" ")]
 	if !plain(m.Name) || col+len(phrase) > maxLine {
 		phrase = encodedWords(m.Name, col, phraseSafe)
 	}

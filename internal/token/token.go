@@ -281,11 +281,11 @@ func (k *Keyring) verify(id, purpose byte, c Claim, mac []byte) error {
 }
 
 func (k key) mac(purpose byte, c Claim) []byte {
-	b := []byte{'m', 'x', '1', purpose, c.flags()}
+	b := append(make([]byte, 0, sha256.Size), 'm', 'x', '1', purpose, c.flags())
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Ticket))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Item))
 	b = append(b, c.Person[:]...)
 	h := hmac.New(sha256.New, k.Secret)
 	h.Write(b)
-	return h.Sum(nil)[:macSize]
+	return h.Sum(b[:0])[:macSize]
 }
