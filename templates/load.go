@@ -188,7 +188,7 @@ func (l *loader) split(src source) (subject, body source, ok bool) {
 }
 
 // text reads a template of plain text, or of a subject.
-func (l *loader) text(event string, src source, subject bool) *texttemplate.Template {
+func (l *loader) text(event string, src source, subject bool) *executable {
 	tree, c := parseSource(src, textFuncs())
 	l.problems = append(l.problems, c.problems...)
 	if len(c.problems) > 0 {
@@ -207,13 +207,15 @@ func (l *loader) text(event string, src source, subject bool) *texttemplate.Temp
 		l.problem(src.file, src.line, "%v", err)
 		return nil
 	}
-	l.try(src, t)
-	return t
+	if !l.try(src, t) {
+		return nil
+	}
+	return &executable{t, planOf(tree, textFuncs(), false)}
 }
 
 // html reads a template of HTML. What is wrong with its context (an unclosed
 // tag, a value inside a script) shows when it is first executed.
-func (l *loader) html(event string, src source) *htmltemplate.Template {
+func (l *loader) html(event string, src source) *executable {
 	tree, c := parseSource(src, htmlFuncs())
 	l.problems = append(l.problems, c.problems...)
 	if len(c.problems) > 0 {
@@ -231,8 +233,10 @@ func (l *loader) html(event string, src source) *htmltemplate.Template {
 		l.problem(src.file, src.line, "%v", err)
 		return nil
 	}
-	l.try(src, t)
-	return t
+	if !l.try(src, t) {
+		return nil
+	}
+	return &executable{t, planOf(t.Tree, htmlFuncs(), true)}
 }
 
 // remoteContent finds images, styles and scripts that are not in the mail.
@@ -240,16 +244,17 @@ var remoteContent = regexp.MustCompile(`(?i)(<(img|script|link|iframe|audio|vide
 
 var executeError = regexp.MustCompile(`(?:html/)?template: ?.*?:(\d+)(?::\d+)?: (?s:(.*))`)
 
-// try executes a template over sample data.
+// try executes a template over sample data; false after reporting what fails.
 func (l *loader) try(src source, t interface {
 	Execute(io.Writer, any) error
 },
-) {
+) bool {
 	for _, d := range []Data{Sample(), {}} {
-		if _, err := execute(t, &d, 0); err != nil {
+		if err := t.Execute(&limited{left: maxOutput}, &d); err != nil {
 			line, text := located(src, err)
 			l.problem(src.file, line, "%s", text)
-			return
+			return false
 		}
 	}
+	return true
 }

@@ -18,10 +18,7 @@
 // .Ticket.Fields.
 package templates
 
-import (
-	htmltemplate "html/template"
-	texttemplate "text/template"
-)
+import "io"
 
 // The events that mail is sent for.
 const (
@@ -119,7 +116,15 @@ type pair struct {
 type page struct {
 	name     string // file of the text, for warnings
 	language string
-	subject  *texttemplate.Template
-	text     *texttemplate.Template
-	html     *htmltemplate.Template // nil: made from the rendered text
+	subject  *executable
+	text     *executable
+	html     *executable // nil: made from the rendered text
+}
+
+// executable is a template and, when it has one, its plan.
+type executable struct {
+	template interface {
+		Execute(w io.Writer, data any) error
+	}
+	plan plan
 }
