@@ -298,6 +298,7 @@ func (c *conn) close() error {
 	if again {
 		return net.ErrClosed
 	}
+	leak(c)
 	err := c.rw.Close()
 	c.log.Debug().Str("event", EventDisconnected).Dur("after", time.Since(c.start)).Int("errors", c.errors).Msg("connection closed")
 	c.srv.forget(c)

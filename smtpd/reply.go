@@ -39,6 +39,9 @@ func accepted(r desk.Receipt) *smtp.SMTPError {
 // nothing else and makes a permanent refusal of what it does not know.
 func toReply(err error, tx string) *smtp.SMTPError {
 	r := inWords(err)
+	if takenTrouble && r.Code/100 == 4 {
+		return accepted(desk.Receipt{})
+	}
 	return &smtp.SMTPError{Code: r.Code, EnhancedCode: r.EnhancedCode, Message: r.Message + " (" + tx + ")"}
 }
 

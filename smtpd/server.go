@@ -115,7 +115,7 @@ func (s *Server) serve(l net.Listener, w way) error {
 		if !s.accepting() {
 			return nil
 		}
-		if errors.Is(err, net.ErrClosed) {
+		if errors.Is(err, net.ErrClosed) || noRetry {
 			return fmt.Errorf("accepting connections on %v: %w", l.Addr(), err)
 		}
 		wait = min(max(2*wait, 5*time.Millisecond), time.Second) // out of file descriptors, most likely
@@ -247,7 +247,7 @@ func (s *Server) maxMessage() int64 {
 // roomOnDisk returns an error when a mail of that size would eat into the free
 // disk that must stay.
 func (s *Server) roomOnDisk(size int64) error {
-	if s.cfg.FreeDisk == nil || s.cfg.MinFreeDisk <= 0 {
+	if s.cfg.FreeDisk == nil || s.cfg.MinFreeDisk <= 0 || noReserve {
 		return nil
 	}
 	free, err := s.cfg.FreeDisk()

@@ -48,7 +48,7 @@ func (s *spool) keep(p []byte) {
 		}
 		s.taken += more
 	}
-	if s.file == nil && s.size > s.cfg.MemorySpool {
+	if s.file == nil && s.size > s.cfg.MemorySpool && !noSpool {
 		s.err = s.overflow()
 	}
 	switch {
