@@ -25,10 +25,26 @@ const patience = 2 * time.Minute
 const pollPause = 10 * time.Millisecond
 
 // programs are the builds of mxdesk of this run, each made when it is first
-// asked for, in a folder that ends with the run.
+// asked for, in a folder that ends with the run. The runs that are to find faults
+// share that of the run that looks at them, which MXDESK_PROGRAMS names.
 var programs struct {
 	sync.Mutex
 	dir string
+}
+
+// programsDir is the folder of the programs. It is called with those locked.
+func programsDir(t *testing.T) string {
+	t.Helper()
+	if programs.dir == "" {
+		programs.dir = os.Getenv("MXDESK_PROGRAMS")
+	}
+	if programs.dir == "" {
+		var err error
+		if programs.dir, err = os.MkdirTemp("", "mxdesk-program"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return programs.dir
 }
 
 // program is the path of mxdesk, built with the race detector or without. What
@@ -39,15 +55,10 @@ func program(t *testing.T, race bool) string {
 	t.Helper()
 	programs.Lock()
 	defer programs.Unlock()
-	if programs.dir == "" {
-		var err error
-		if programs.dir, err = os.MkdirTemp("", "mxdesk-program"); err != nil {
-			t.Fatal(err)
-		}
-	}
 	args := []string{"build", "-buildvcs=false"}
-	path := filepath.Join(programs.dir, "mxdesk")
+	path := filepath.Join(programsDir(t), "mxdesk")
 	if os.Getenv("MXDESK_FAULT") != "" {
+		path += "-faulty"
 		args = append(args, "-tags", "faulty")
 	}
 	if race {
@@ -67,7 +78,9 @@ func program(t *testing.T, race bool) string {
 type withPrograms struct{ *testing.M }
 
 func (m withPrograms) Run() int {
-	defer func() { _ = os.RemoveAll(programs.dir) }() // a folder for temporary files
+	if os.Getenv("MXDESK_PROGRAMS") == "" {
+		defer func() { _ = os.RemoveAll(programs.dir) }() // a folder for temporary files
+	}
 	return m.M.Run()
 }
 
@@ -123,8 +136,11 @@ func findsFault(t *testing.T, test, fault, words string, env ...string) {
 	if os.Getenv("MXDESK_FAULT") != "" {
 		t.Skip("this is such a run")
 	}
+	programs.Lock()
+	env = append(env, "MXDESK_FAULT="+fault, "MXDESK_PROGRAMS="+programsDir(t))
+	programs.Unlock()
 	cmd := exec.Command(os.Args[0], "-test.run=^"+test+"$", "-test.count=1", "-test.v")
-	cmd.Env = append(os.Environ(), append(env, "MXDESK_FAULT="+fault)...)
+	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	switch {
 	case strings.Contains(string(out), "--- SKIP"):
@@ -157,10 +173,12 @@ func envNumber(t *testing.T, name string, fallback int) int {
 	return n
 }
 
-// eventually waits until fn says that what it waits for is there.
+// eventually waits until fn says that what it waits for is there. MXDESK_PATIENCE
+// is for how many seconds, in a run that is to wait in vain.
 func eventually(t *testing.T, what string, fn func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !fn(); time.Sleep(pollPause) {
+	wait := time.Duration(envNumber(t, "MXDESK_PATIENCE", int(patience/time.Second))) * time.Second
+	for end := time.Now().Add(wait); !fn(); time.Sleep(pollPause) {
 		if time.Now().After(end) {
 			t.Fatalf("in vain: waiting until %s", what)
 		}
