@@ -191,7 +191,7 @@ func (c *committer) apply(first *request) (group, wished []*request, err error) 
 			}
 		}
 		var change Change
-		if change, r.err = decide(r, a.view); r.err != nil || change.isEmpty() {
+		if change, r.err = decide(r, a.view); r.err != nil || change.isEmpty() || stoodStill() {
 			continue
 		}
 		if r.err = guard(func() error { return a.check(&change) }); r.err != nil {

@@ -4,6 +4,7 @@ package ticketstore
 
 import (
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,3 +30,17 @@ var (
 
 // earlyBy is long enough for a kill to fall between, however fast the disk is.
 const earlyBy = 30 * time.Millisecond
+
+// lastChange and lossyUntil are times in nanoseconds.
+var lastChange, lossyUntil atomic.Int64
+
+func stoodStill() bool {
+	if fault != "lossy-standstill" {
+		return false
+	}
+	now := time.Now().UnixNano()
+	if last := lastChange.Swap(now); last != 0 && now-last > int64(time.Second/2) {
+		lossyUntil.Store(now + int64(time.Second/10))
+	}
+	return now < lossyUntil.Load()
+}

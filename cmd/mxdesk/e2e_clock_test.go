@@ -25,6 +25,13 @@ func TestClockIsSetUnderWay(t *testing.T) {
 	}
 }
 
+// The clock finds a program that forgets which mails it has seen, and one that
+// waits for whatever a wrong clock has put off.
+func TestClockFindsFaults(t *testing.T) {
+	findsFault(t, "TestClockIsSetUnderWay/back_a_day", "forgetful", "before: answered")
+	findsFault(t, "TestClockIsSetUnderWay/forward_a_day", "trusted-clock", "waiting until all mail has left", "MXDESK_PATIENCE=5")
+}
+
 func setClock(t *testing.T, seconds int) {
 	tool := buildInject(t)
 	d := harness(t)

@@ -69,6 +69,11 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// The full disk finds a program that does not look how much of it is free.
+func TestDiskFullFindsFaults(t *testing.T) {
+	findsFault(t, "TestDiskFull", "no-reserve", "a full desk says")
+}
+
 // tmpfs mounts a file system of its own for the test.
 func tmpfs(t *testing.T, size int) string {
 	t.Helper()

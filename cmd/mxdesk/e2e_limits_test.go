@@ -200,3 +200,12 @@ func TestStandstill(t *testing.T) {
 	server.stop(t)
 	t.Logf("a standstill of %v, %d mails, %d sent again and %d of them known", pause, len(l.mails), again, known)
 }
+
+// Want of everything finds a program that tells of what it puts off that it is
+// taken, one that gives up when it has no descriptor for a client, and one that
+// loses what waited out a standstill.
+func TestLimitsFindFaults(t *testing.T) {
+	findsFault(t, "TestNoInodes", "taken-trouble", "a mail that was taken is 0 times in the store")
+	findsFault(t, "TestFewDescriptors", "no-retry", "the server ended")
+	findsFault(t, "TestStandstill", "lossy-standstill", "is 0 times in the store")
+}
