@@ -13,8 +13,8 @@ func TestStoreTestsFindFaults(t *testing.T) {
 	hangs := []string{"-test.timeout=5s"}
 	storetest.FindsFaults(t,
 		storetest.Fault{Rule: "forgetful", Test: "TestModel", Words: "mail seen", Flags: short},
-		storetest.Fault{Rule: "no-catch-up", Test: "TestModel", Words: "want {", Flags: short},
-		storetest.Fault{Rule: "early-answer", Test: "TestModel", Words: "want {", Flags: short},
+		storetest.Fault{Rule: "no-catch-up", Test: "TestModel", Words: "[rapid] failed after", Flags: short},
+		storetest.Fault{Rule: "early-answer", Test: "TestModel", Words: "[rapid] failed after", Flags: short},
 		storetest.Fault{Rule: "deaf-flush", Test: "TestFailedFlushStopsTheStoreForGood", Words: "update on a failing disk"},
 		storetest.Fault{Rule: "no-reserve", Test: "TestLowDiskRefusesRecordsAndPassesByItself", Words: "--- FAIL"},
 		storetest.Fault{Rule: "kept-tail", Test: "TestTornTailIsCut", Words: "octets of"},
