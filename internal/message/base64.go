@@ -73,11 +73,10 @@ func (s *base64State) groups(dst, src []byte) (out, left []byte) {
 				return dst, src[i:]
 			}
 			var n int
-			dst, n = wholeGroups(dst, src[i:])
-			i += n
-			s.inLine = s.inLine || n > 0
-			if i == len(src) {
-				break
+			if dst, n = wholeGroups(dst, src[i:]); n > 0 {
+				i += n - 1
+				s.inLine = src[i] != '\n'
+				continue
 			}
 		}
 		v := base64Table[src[i]]
@@ -114,31 +113,51 @@ func makeBase64Pairs() *[1 << 16]uint16 {
 }
 
 // wholeGroups decodes the groups that src begins with, two at a time as long as
-// there are, and returns how many octets they are.
+// there are, and returns how many octets they are. It passes over a line end
+// where a line of ordinary length has it, and stops before a line that begins
+// with a sign that may not belong to it.
 func wholeGroups(dst, src []byte) (out []byte, n int) {
 	t, w := base64Pairs, len(dst)
 	out = slices.Grow(dst, len(src)/4*3+8)
 	out = out[:cap(out)]
-	for ; n+8 <= len(src); n += 8 {
+	for n+8 <= len(src) {
 		p := binary.LittleEndian.Uint64(src[n:])
 		a, b, c, d := t[uint16(p)], t[uint16(p>>16)], t[uint16(p>>32)], t[uint16(p>>48)]
-		if a|b|c|d >= 1<<12 {
+		if a|b|c|d < 1<<12 {
+			v := uint64(a)<<52 | uint64(b)<<40 | uint64(c)<<28 | uint64(d)<<16
+			binary.BigEndian.PutUint64(out[w:], v) // and two octets more, which the next ones overwrite
+			w, n = w+6, n+8
+			continue
+		}
+		if a|b < 1<<12 && uint16(p>>32) == lineEnd {
+			binary.BigEndian.PutUint32(out[w:], uint32(a)<<20|uint32(b)<<8)
+			w, n = w+3, n+6
+		} else if uint16(p) == lineEnd {
+			n += 2
+		} else {
 			break
 		}
-		v := uint64(a)<<52 | uint64(b)<<40 | uint64(c)<<28 | uint64(d)<<16
-		binary.BigEndian.PutUint64(out[w:], v) // and two octets more, which the next ones overwrite
-		w += 6
-	}
-	for ; n+4 <= len(src); n += 4 {
-		p := binary.LittleEndian.Uint32(src[n:])
-		a, b := t[uint16(p)], t[uint16(p>>16)]
-		if a|b >= 1<<12 {
-			break
+		if src[n] == '-' || src[n] == '_' {
+			return out[:w], n
 		}
-		out[w], out[w+1], out[w+2] = byte(a>>4), byte(a<<4|b>>8), byte(b)
-		w += 3
 	}
-	return out[:w], n
+	return wholeGroup(out[:w], src, n)
+}
+
+// lineEnd is CR and LF as the two octets are read.
+const lineEnd = '\r' | '\n'<<8
+
+// wholeGroup decodes one more group, if there is one, at n.
+func wholeGroup(dst, src []byte, n int) (out []byte, next int) {
+	if n+4 > len(src) {
+		return dst, n
+	}
+	p := binary.LittleEndian.Uint32(src[n:])
+	a, b := base64Pairs[uint16(p)], base64Pairs[uint16(p>>16)]
+	if a|b >= 1<<12 {
+		return dst, n
+	}
+	return append(dst, byte(a>>4), byte(a<<4|b>>8), byte(b)), n + 4
 }
 
 // hold takes octets of a line that is looked at as a whole.

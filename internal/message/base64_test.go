@@ -12,16 +12,11 @@ import (
 func TestBase64(t *testing.T) {
 	long := strings.Repeat("0123456789", 100)
 	encode := base64.StdEncoding.EncodeToString
-	lines := func(s string) string {
-		var out strings.Builder
-		for s = encode([]byte(s)); len(s) > 76; s = s[76:] {
-			out.WriteString(s[:76] + "\r\n")
-		}
-		return out.String() + s + "\r\n"
-	}
+	lines := func(s string) string { return foldAt(encode([]byte(s)), 76) }
 	const foot = "____________\r\nUsers mailing list\r\nhttps://lists.example.org/users\r\n"
 	for name, c := range map[string]struct{ in, want, rest string }{
 		"lines":                   {lines(long), long, ""},
+		"lines of 64":             {foldAt(encode([]byte(long+long)), 64) + "--\r\n", long + long, "--\r\n"},
 		"one line":                {encode([]byte(long)), long, ""},
 		"no padding":              {strings.TrimRight(encode([]byte(long)), "="), long, ""},
 		"pieces":                  {lines("a") + lines(long) + lines("b"), "a" + long + "b", ""},
@@ -46,6 +41,15 @@ func TestBase64(t *testing.T) {
 			}
 		}
 	}
+}
+
+// foldAt breaks a text into lines of n octets.
+func foldAt(s string, n int) string {
+	var out strings.Builder
+	for ; len(s) > n; s = s[n:] {
+		out.WriteString(s[:n] + "\r\n")
+	}
+	return out.String() + s + "\r\n"
 }
 
 // Whole groups end exactly before the first octet that is none of theirs.
