@@ -276,6 +276,12 @@ func readSection(src io.ReaderAt, from, to int64, limit int, top bool) section {
 // cut reports that the limit came first.
 func headerBytes(src io.ReaderAt, from, to int64, limit int, top bool) (raw []byte, cut bool) {
 	want := min(int64(limit), to-from)
+	if b := inMemory(src, from, from+want); b != nil {
+		if i := blankLine(b, 0, top); i >= 0 {
+			return b[:i], false
+		}
+		return b, want < to-from
+	}
 	buf := make([]byte, 0, min(want, 4096))
 	seen := 0
 	for {

@@ -13,7 +13,7 @@ type lineReader struct {
 	pos  int64 // offset of buf[r]
 	end  int64 // of the range
 	lent *[lineBuffer]byte
-	buf  []byte // of lent
+	buf  []byte // of lent, or a piece of the mail itself
 	r, w int
 	mid  bool // the next piece continues a line
 	err  error
@@ -34,13 +34,18 @@ var lineBuffers = sync.Pool{New: func() any { return new([lineBuffer]byte) }}
 // newLineReader reads the lines between two offsets. It may be released when
 // nothing of what it returned is used any more.
 func newLineReader(src io.ReaderAt, from, to int64) *lineReader {
+	if inMemory(src, from, to) != nil {
+		return &lineReader{src: src, pos: from, end: to}
+	}
 	buf, _ := lineBuffers.Get().(*[lineBuffer]byte)
 	return &lineReader{src: src, pos: from, end: to, lent: buf, buf: buf[:max(min(to-from, lineBuffer), 0)]}
 }
 
 // release gives the buffer back. The reader is at its end then.
 func (l *lineReader) release() {
-	lineBuffers.Put(l.lent)
+	if l.lent != nil {
+		lineBuffers.Put(l.lent)
+	}
 	l.lent, l.buf, l.r, l.w = nil, nil, 0, 0
 	l.end = l.pos
 }
@@ -111,6 +116,9 @@ func (l *lineReader) fill() bool {
 	if l.err != nil {
 		return false
 	}
+	if l.lent == nil {
+		return l.move()
+	}
 	copy(l.buf, l.buf[l.r:l.w])
 	l.w -= l.r
 	l.r = 0
@@ -124,6 +132,14 @@ func (l *lineReader) fill() bool {
 		l.err = err
 	}
 	return n > 0
+}
+
+// move is fill for a mail that is in memory: it has buf begin at pos.
+func (l *lineReader) move() bool {
+	had := l.w - l.r
+	l.buf = inMemory(l.src, l.pos, min(l.pos+lineBuffer, l.end))
+	l.r, l.w = 0, len(l.buf)
+	return l.w > had
 }
 
 // trimEOL cuts the line end, LF or CRLF.
@@ -163,13 +179,11 @@ func (l *lineReader) seek(at int64) {
 // were not spared by what made the mail so either.
 func withLines(c Content) Content {
 	const soon, reach = 128, 1024 // most mails end their first line soon
-	head := make([]byte, min(c.Size(), soon))
-	if n, _ := c.ReadAt(head, 0); bytes.IndexByte(head[:n], '\n') >= 0 {
+	if head, _ := readRange(c, 0, min(c.Size(), soon)); bytes.IndexByte(head, '\n') >= 0 {
 		return c
 	}
-	head = make([]byte, min(c.Size(), reach))
-	n, err := c.ReadAt(head, 0)
-	if head = head[:n]; int64(n) < c.Size() {
+	head, err := readRange(c, 0, min(c.Size(), reach))
+	if int64(len(head)) < c.Size() {
 		head = bytes.TrimSuffix(head, []byte("\r")) // its line feed may be next
 	}
 	if err != nil && err != io.EOF || bytes.IndexByte(head, '\n') >= 0 || bytes.IndexByte(head, '\r') < 0 {

@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -10,8 +11,8 @@ import (
 
 // delimiters lists what the walker looks at: lines that begin with two hyphens,
 // and where the line before each of them ends. quick passes over the others.
-func delimiters(text string, quick bool) (list []string) {
-	lines := newLineReader(strings.NewReader(text), 0, int64(len(text)))
+func delimiters(text io.ReaderAt, size int64, quick bool) (list []string) {
+	lines := newLineReader(text, 0, size)
 	defer lines.release()
 	lastEnd := int64(0)
 	for {
@@ -32,16 +33,19 @@ func delimiters(text string, quick bool) (list []string) {
 }
 
 // Passing over lines misses no delimiter and no line end, wherever the reader's
-// buffer ends.
+// buffer ends and wherever the lines are.
 func TestPass(t *testing.T) {
 	piece := rapid.SampledFrom([]string{
 		"\n", "\r\n", "\r", "-", "--", "--boundary", "a line\r\n", "a-b", strings.Repeat("x", lineBuffer-3), strings.Repeat("-", 70), strings.Repeat("base64base64\r\n", 2000),
 	})
 	rapid.Check(t, func(rt *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(piece, 0, 30).Draw(rt, "text"), "")
-		want, got := delimiters(text, false), delimiters(text, true)
-		if strings.Join(want, "\n") != strings.Join(got, "\n") {
-			rt.Fatalf("passing over lines of a text of %d octets finds\n%s\nwant\n%s", len(text), strings.Join(got, "\n"), strings.Join(want, "\n"))
+		want := delimiters(strings.NewReader(text), int64(len(text)), false)
+		for _, src := range []io.ReaderAt{strings.NewReader(text), newMailInMemory([]byte(text))} {
+			got := delimiters(src, int64(len(text)), true)
+			if strings.Join(want, "\n") != strings.Join(got, "\n") {
+				rt.Fatalf("passing over lines of a text of %d octets in %T finds\n%s\nwant\n%s", len(text), src, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
 		}
 	})
 }

@@ -87,7 +87,7 @@ func (p *part) reader(src io.ReaderAt) io.Reader {
 	if p.src != nil {
 		src = p.src
 	}
-	return transferReader(io.NewSectionReader(src, p.start, max(p.end-p.start, 0)), p.encoding)
+	return transferReader(rangeReader(src, p.start, p.end), p.encoding)
 }
 
 // reader collects the text and the attachments of a mail.
@@ -370,10 +370,7 @@ func (r *reader) readText(p *part) string {
 		r.note("a part of the text says that it is base64 and is not")
 	}
 	octets := p.reader(r.src)
-	var all bytes.Buffer
-	all.Grow(int(min(max(p.end-p.start, 0), r.budget)) + bytes.MinRead)
-	_, err := all.ReadFrom(io.LimitReader(octets, r.budget+1))
-	raw := all.Bytes()
+	raw, err := r.textOctets(octets, p.end-p.start)
 	if err != nil {
 		r.broken = true
 		r.note("a part of the text could not be read")
@@ -411,4 +408,16 @@ func (r *reader) readText(p *part) string {
 		text = unflow(text, strings.EqualFold(p.ctype.param("delsp"), "yes"))
 	}
 	return text
+}
+
+// textOctets reads the octets of a text, one more than the budget at most. expected
+// is how many there may be.
+func (r *reader) textOctets(octets io.Reader, expected int64) ([]byte, error) {
+	if b, ok := octets.(*bytes.Buffer); ok {
+		return b.Next(int(r.budget + 1)), nil
+	}
+	var all bytes.Buffer
+	all.Grow(int(min(max(expected, 0), r.budget)) + bytes.MinRead)
+	_, err := all.ReadFrom(io.LimitReader(octets, r.budget+1))
+	return all.Bytes(), err
 }

@@ -354,6 +354,7 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("Text = %q", m.Text)
 		}
 		checkNothingLost(t, m.Text, m.Fresh, m.Quoted, m.Signature)
+		checkInMemory(t, raw, lim, m)
 	})
 }
 

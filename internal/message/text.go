@@ -54,9 +54,7 @@ func makeUnsuspicious() (t [256]bool) {
 // words with blanks between them, which would decode to nothing that is text.
 func proseFor64(src io.ReaderAt, p *part) bool {
 	const enough = 240 // octets
-	head := make([]byte, max(min(p.end-p.start, enough), 0))
-	n, _ := src.ReadAt(head, p.start)
-	head = head[:n]
+	head, _ := readRange(src, p.start, min(p.end, p.start+enough))
 	blanks, run := 0, 0
 	for i, c := range head {
 		switch {

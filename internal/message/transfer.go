@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"io"
 	"strings"
 )
@@ -86,16 +87,29 @@ func (d *decodeReader) WriteTo(w io.Writer) (written int64, err error) {
 
 // more decodes a piece. What was decoded before has been taken.
 func (d *decodeReader) more() {
-	if d.in == nil {
-		d.in = make([]byte, 16<<10)
-	}
-	n, err := d.src.Read(d.in)
-	d.buf = d.step.decode(d.buf[:0], d.in[:n])
+	in, err := d.piece()
+	d.buf = d.step.decode(d.buf[:0], in)
 	if err != nil {
 		d.err = err
 		d.buf = d.step.finish(d.buf)
 	}
 	d.out = d.buf
+}
+
+// piece reads what is decoded at once.
+func (d *decodeReader) piece() ([]byte, error) {
+	const most = 16 << 10
+	if b, ok := d.src.(*bytes.Buffer); ok {
+		if b.Len() == 0 {
+			return nil, io.EOF
+		}
+		return b.Next(most), nil
+	}
+	if d.in == nil {
+		d.in = make([]byte, most)
+	}
+	n, err := d.src.Read(d.in)
+	return d.in[:n], err
 }
 
 // quotedState decodes quoted-printable (RFC 2045 §6.7).
