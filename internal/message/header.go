@@ -97,14 +97,15 @@ func (h *Header) Has(name string) bool {
 // is compares the field's name; "From :" is a From here, because other readers
 // take it for one (RFC 5322 §4.5).
 func (f *Field) is(name string) bool {
-	switch {
-	case len(f.Name) < len(name):
-		return false
-	case len(f.Name) == len(name) && name != "":
-		last := len(name) - 1 // most names differ there
-		return (f.Name[last]^name[last])&^('a'-'A') == 0 && strings.EqualFold(f.Name, name)
+	own := f.Name
+	for own != "" && (own[len(own)-1] == ' ' || own[len(own)-1] == '\t') {
+		own = own[:len(own)-1]
 	}
-	return strings.EqualFold(strings.TrimRight(f.Name, " \t"), name)
+	if len(own) != len(name) || name == "" {
+		return false
+	}
+	last := len(name) - 1 // most names differ there
+	return (own[last]^name[last])&^('a'-'A') == 0 && strings.EqualFold(own, name)
 }
 
 // get returns the value of the first field of a name that is not empty.
