@@ -26,10 +26,22 @@ type phrase struct {
 // least three octets.
 func newPhrases(groups ...[]string) *phrases {
 	byKey := map[uint16][]phrase{}
+	add := func(p phrase, fourth byte) {
+		key := phraseKey(fourAt(p.text[:3]+string([]byte{fourth}), 0))
+		byKey[key] = append(byKey[key], p)
+	}
 	for i, list := range groups {
 		for _, text := range list {
-			key := phraseKey(text[0], text[1], text[2])
-			byKey[key] = append(byKey[key], phrase{text, 1 << i})
+			p := phrase{text, 1 << i}
+			if len(text) > 3 {
+				add(p, text[3])
+				continue
+			}
+			for fourth := range 256 { // whatever follows
+				if fourth&0x20 == 0 { // as the key has it
+					add(p, byte(fourth))
+				}
+			}
 		}
 	}
 	p := &phrases{}
@@ -45,38 +57,69 @@ func newPhrases(groups ...[]string) *phrases {
 	return p
 }
 
-// phraseKey tells the three octets that phrases begin with apart; letters of
-// ASCII entirely.
-func phraseKey(a, b, c byte) uint16 {
-	return uint16(a)<<10 ^ uint16(b)<<5 ^ uint16(c)
+// phraseKey tells the four octets that phrases begin with apart, most of them, and
+// not by the case of ASCII letters.
+func phraseKey(four uint32) uint16 { return uint16((four | 0x20202020) * 0x9e3779b1 >> 16) }
+
+// fourAt are the four octets of a text from a place on.
+func fourAt(text string, at int) uint32 {
+	s := text[at : at+4]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
+
+// has reports whether there are phrases that begin with a key.
+func (p *phrases) has(key uint16) bool { return p.begin[key>>6]>>(key&63)&1 != 0 }
 
 // starting are the phrases that begin with a key.
 func (p *phrases) starting(key uint16) []phrase {
-	word, bit := p.begin[key>>6], uint64(1)<<(key&63)
-	if word&bit == 0 {
+	if !p.has(key) {
 		return nil
 	}
-	return p.lists[int(p.rank[key>>6])+bits.OnesCount64(word&(bit-1))]
+	before := p.begin[key>>6] & (1<<(key&63) - 1)
+	return p.lists[int(p.rank[key>>6])+bits.OnesCount64(before)]
 }
 
 // found returns the groups that have a phrase in the text. Very short phrases
 // must be whole words: queue numbers hold any three letters.
 func (p *phrases) found(text string) (groups uint32) {
-	for i := 0; i+2 < len(text); i++ {
-		list := p.starting(phraseKey(text[i], text[i+1], text[i+2]))
-		for j := range list {
-			f := &list[j]
-			end := i + len(f.text)
-			if groups&f.group != 0 || end > len(text) || text[end-1] != f.text[len(f.text)-1] { // as most do
-				continue
-			}
-			if text[i:end] == f.text && (len(f.text) > 3 || whole(text, i, len(f.text))) {
-				groups |= f.group
-			}
+	for i := 0; i+4 <= len(text); i++ {
+		if key := phraseKey(fourAt(text, i)); p.has(key) {
+			groups |= match(text, i, p.starting(key))
+		}
+	}
+	if i := len(text) - 3; i >= 0 {
+		groups |= match(text, i, p.starting(phraseKey(fourAt(text[i:]+"\x00", 0))))
+	}
+	return groups
+}
+
+// match returns the groups of the phrases that stand at a place of the text.
+func match(text string, at int, list []phrase) (groups uint32) {
+	for _, p := range list {
+		if strings.HasPrefix(text[at:], p.text) && (len(p.text) > 3 || whole(text, at, len(p.text))) {
+			groups |= p.group
 		}
 	}
 	return groups
+}
+
+// mayBeIn is a cheap look that most texts do not pass which have none of the
+// phrases: those are in lower case, the text in any, and all have four octets.
+func (p *phrases) mayBeIn(text string) bool {
+	for i := 0; i+4 <= len(text); i++ {
+		if four := fourAt(text, i); four&0x80808080 != 0 || p.has(phraseKey(four)) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayBegin is the same for the beginning of a text.
+func (p *phrases) mayBegin(text string) bool {
+	if len(text) < 4 {
+		return true
+	}
+	return p.mayBeIn(text[:4])
 }
 
 // in reports whether one of the phrases stands in the text.

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -42,4 +43,24 @@ func TestFound(t *testing.T) {
 			rt.Fatalf("%q has groups %b, want %b", text, got, want)
 		}
 	})
+}
+
+// The cheap looks pass every text, in any case, that the closer ones would find
+// something in.
+func TestMayBeIn(t *testing.T) {
+	p := newPhrases([]string{"out of office", "größe", "абв"}, []string{"away"})
+	piece := rapid.SampledFrom([]string{"out of office", "Out Of", " OFFICE", "GRÖ", "АБВ", "größe", "ße", "aWay", "x", "\u212a", "\xff", "\n"})
+	rapid.Check(t, func(rt *rapid.T) {
+		text := strings.Join(rapid.SliceOfN(piece, 0, 4).Draw(rt, "text"), "")
+		low := strings.ToLower(text)
+		if p.in(low) && !p.mayBeIn(text) {
+			rt.Fatalf("the cheap look does not pass %q", text)
+		}
+		if match(low, 0, slices.Concat(p.lists...)) != 0 && !p.mayBegin(text) {
+			rt.Fatalf("the cheap look does not pass %q as a beginning", text)
+		}
+	})
+	if p.mayBeIn("a printer on fire") || p.mayBegin("printer") {
+		t.Error("the cheap look passes what has nothing in it")
+	}
 }

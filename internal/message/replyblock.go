@@ -119,8 +119,8 @@ func (s *splitter) notesBlock(at int) bool {
 	if at+1 >= len(s.lines) || len(s.lines[at]) > 120 || len(s.lines[at+1]) > 60 {
 		return false
 	}
-	date := strings.ToLower(strings.TrimSpace(s.lines[at+1]))
-	if date == "" || !digitAt(date, 0) || !numericDate(date) || !hasTime(date) || !s.spend(len(date)) {
+	date := strings.TrimSpace(s.lines[at+1])
+	if !digitAt(date, 0) || !numericDate(date) || !hasTime(strings.ToLower(date)) || !s.spend(len(date)) {
 		return false
 	}
 	seen := label(0)
@@ -183,10 +183,23 @@ func isRule(line string) bool {
 // ruleSigns are what lines are drawn with.
 const ruleSigns = "-_=*~#·•.─━―–—‐‑‒ "
 
+// isProseLine reports a line with nothing at its ends but what words and
+// sentences have there, as most lines.
+func isProseLine(line string) bool {
+	if line == "" || !isAlnum(line[0]) {
+		return false
+	}
+	last := line[len(line)-1]
+	return isAlnum(last) || last == '.' || last == ','
+}
+
 // isSeparator reports a line such as "-----Original Message-----" with one of
 // the words in it. Without a rule around them the words must stand alone before
 // a colon.
 func isSeparator(line string, set map[string]bool) bool {
+	if isProseLine(line) {
+		return false
+	}
 	t := strings.Trim(line, " \t>*\u00a0\u200e\u200f\u202a\u202b\u202c")
 	if len(t) > 160 || len(t) < 4 {
 		return false

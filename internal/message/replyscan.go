@@ -175,9 +175,13 @@ func (s *splitter) scan() {
 			s.passed = i + 1 // not quoted: all of the rest is content
 		case asksToAnswerAbove(line):
 			s.cut = s.above(i)
-		case isSeparator(line, originalWords) && s.marksBelow(i):
-			s.kinds[i] = quote
-		case isSeparator(line, originalWords) || s.block(i) > 0 || s.notesBlock(i):
+		case isSeparator(line, originalWords):
+			if s.marksBelow(i) {
+				s.kinds[i] = quote
+			} else {
+				s.foundBlock(i)
+			}
+		case s.block(i) > 0 || s.notesBlock(i):
 			s.foundBlock(i)
 		default:
 			s.attribution(i)

@@ -1,10 +1,14 @@
 package message
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
+
+// footerSigns may stand before a footer.
+const footerSigns = " *_[("
 
 // Bounds of signatures.
 const (
@@ -166,7 +170,7 @@ func (s *splitter) sentFrom(i int) bool {
 		return false
 	}
 	line := strings.Trim(s.lines[i], " \t*_-–—[]()\u00a0\u200e\u200f\u202b\u202c")
-	if line == "" || len(line) > 160 {
+	if line == "" || len(line) > 160 || !sentFromPhrases.mayBegin(line) && !devicePhrases.mayBeIn(line) {
 		return false
 	}
 	text, _, _ := strings.Cut(line, "<") // a link to the program
@@ -178,8 +182,8 @@ func (s *splitter) sentFrom(i int) bool {
 	ends := !strings.HasSuffix(strings.TrimSpace(s.lines[i]), ".")
 	switch {
 	case hasAnyPrefix(text, sentFromWords):
-		return ends || strings.Contains(text, "proton") || mentionsAny(text, devices)
-	case mentionsAny(text, devices):
+		return ends || strings.Contains(text, "proton") || devicePhrases.in(text)
+	case devicePhrases.in(text):
 		return mentionsEnd(text, sentFromEnds) || strings.Contains(text, "outlook")
 	}
 	return mentionsEnd(text, sentFromEnds) && (strings.HasPrefix(text, "von mei") || strings.Count(text, " ") <= 3 && strings.Contains(text, "から"))
@@ -237,8 +241,11 @@ func (s *splitter) footer(first, end int) {
 			continue
 		}
 		last := s.paragraphEnd(i, end)
+		if !mayBeFooter(s.lines[i:last]) {
+			continue
+		}
 		text := strings.ToLower(strings.Join(s.lines[i:last], " "))
-		if !hasAnyPrefix(strings.TrimLeft(text, " *_[("), footers) && !isDisclaimer(text) {
+		if !hasAnyPrefix(strings.TrimLeft(text, footerSigns), footers) && !isDisclaimer(text) {
 			continue
 		}
 		if i > first && isRule(s.lines[i-1]) {
@@ -254,6 +261,12 @@ func (s *splitter) paragraphEnd(i, end int) int {
 		i++
 	}
 	return i
+}
+
+// mayBeFooter is the cheap look that most paragraphs do not pass. The words of
+// secrecy have no blanks, where a line may end.
+func mayBeFooter(lines []string) bool {
+	return footerPhrases.mayBegin(strings.TrimLeft(lines[0], footerSigns)) || slices.ContainsFunc(lines, secretPhrases.mayBeIn)
 }
 
 // isDisclaimer reports a paragraph on who may read the mail.

@@ -97,11 +97,13 @@ išsiųsta iš |siųsta iš |nosūtīts no |sūtīts no |saadetud minu |saadetud
 נשלח מ|תורגש מ|أرسلت من|أُرسلت من|تم الإرسال من|مرسل من|مُرسَل من|ارسال شده از|فرستاده شده از
 发自我的|发自|从我的|傳送自|從我的|寄自我的|由我的|나의 |gửi từ |đã gửi từ |được gửi từ |dikirim dari |ส่งจาก`)
 
+var sentFromPhrases = newPhrases(sentFromWords)
+
 // sentFromEnds end such a line.
 var sentFromEnds = words(`gesendet|verzonden|verstuurd|gönderildi|送信|から送信|から送信しました|보냄|보냈습니다|에서 보냄|傳送|发送|寄出|kirjutatud|saadetud|elküldve|küldve|küldték`)
 
-// devices are what such a line names when its words are not known.
-var devices = words(`iphone|ipad|android|samsung|galaxy|blackberry|huawei|xiaomi|outlook for ios|outlook for android|outlook für|outlook pour|outlook para|outlook per|outlook voor|outlook dla|outlook til|outlook för|outlook для`)
+// devicePhrases are what such a line names when its words are not known.
+var devicePhrases = newPhrases(words(`iphone|ipad|android|samsung|galaxy|blackberry|huawei|xiaomi|outlook for ios|outlook for android|outlook für|outlook pour|outlook para|outlook per|outlook voor|outlook dla|outlook til|outlook för|outlook для`))
 
 // footers begin what programs and companies put below a text.
 var footers = words(`
@@ -109,6 +111,8 @@ please consider the environment|think before you print|save a tree|bitte denken 
 virus-free. |this email has been checked for viruses|this email has been scanned|this message has been scanned|diese e-mail wurde von avast|virenfrei. |garanti sans virus|cet e-mail a été vérifié|libre de virus|este correo electrónico ha sido comprobado|virus-free
 you received this message because you are subscribed|you are receiving this because|reply to this email directly|to unsubscribe from this group|diese nachricht erhalten sie, weil
 confidentiality notice|disclaimer:|legal notice:|privileged and confidential|vertraulichkeitshinweis|avis de confidentialité|aviso de confidencialidad|aviso legal|avviso di riservatezza|aviso de confidencialidade`)
+
+var footerPhrases = newPhrases(footers)
 
 // A disclaimer speaks of secrecy, of mail, and of whom it is for.
 var (
