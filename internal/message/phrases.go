@@ -136,29 +136,32 @@ func fold(s string) string {
 	out := make([]byte, 0, len(s))
 	blank := false
 	for i := 0; i < len(s); {
-		r, n := rune(folded[s[i]]), 1
-		if s[i] >= utf8.RuneSelf {
-			if r, n = utf8.DecodeRuneInString(s[i:]); unicode.IsSpace(r) {
-				r = 0
-			} else {
-				r = foldRune(r)
-			}
+		r, n := rune(s[i]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRuneInString(s[i:])
 		}
-		i += n
-		if r == 0 {
+		if r < utf8.RuneSelf && folded[r] == 0 || r >= utf8.RuneSelf && unicode.IsSpace(r) {
 			blank = true
+			i += n
 			continue
 		}
 		if blank && len(out) > 0 {
 			out = append(out, ' ')
 		}
 		blank = false
-		out = utf8.AppendRune(out, r)
+		if r >= utf8.RuneSelf {
+			out = utf8.AppendRune(out, foldRune(r))
+			i += n
+			continue
+		}
+		for ; i < len(s) && folded[s[i]] != 0; i++ {
+			out = append(out, folded[s[i]])
+		}
 	}
 	return string(out)
 }
 
-// folded are the signs of ASCII as fold writes them, 0 for blanks.
+// folded are the signs of ASCII as fold writes them, 0 for blanks and all others.
 var folded = makeFolded()
 
 func makeFolded() (t [256]byte) {

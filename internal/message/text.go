@@ -14,6 +14,10 @@ func cleanText(s string) string {
 	var b strings.Builder
 	done := 0 // how much of s is in b
 	for i := 0; i < len(s); i++ {
+		if i+8 <= len(s) && plainOctets(s[i:i+8]) {
+			i += 7
+			continue
+		}
 		if unsuspicious[s[i]] {
 			continue
 		}
@@ -38,6 +42,14 @@ func cleanText(s string) string {
 	}
 	b.WriteString(s[done:])
 	return b.String()
+}
+
+// plainOctets reports that eight octets are all signs and letters of ASCII.
+func plainOctets(s string) bool {
+	_ = s[7]
+	v := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	const ones = 0x0101010101010101
+	return (v|(v+ones)|(v-' '*ones))&(0x80*ones) == 0 // beyond ASCII, DEL, below the blank
 }
 
 // unsuspicious are the octets that cleanText lets pass without a closer look.
