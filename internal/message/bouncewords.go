@@ -66,6 +66,7 @@ var (
 	bounceSubjectPhrases = newPhrases(bounceSubjects)
 	bounceWordPhrases    = newPhrases(bounceWords)
 	fatePhrases          = newPhrases(delayWords, successWords)
+	namePhrases          = newPhrases(systemNames, vagueNames)
 )
 
 // bounceInWords recognises a delivery failure that is not in the standard
@@ -108,8 +109,8 @@ func daemonSign(m *Message) int {
 		local = daemonName(m.Get("From"))
 	}
 	name := fold(m.From.Name)
-	named := containsAny(name, systemNames)
-	vague := containsAny(name, vagueNames)
+	names := namePhrases.found(name)
+	named, vague := names&1 != 0, names&2 != 0
 	switch {
 	case isPostmaster(local) && (named || vague && !strings.HasPrefix(name, "postmaster") || automatic(m)):
 		return 2

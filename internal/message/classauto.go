@@ -50,7 +50,7 @@ var autoFields = [...]string{
 }
 
 // autoPrograms name themselves as the mail program.
-var autoPrograms = []string{"vacation", "autorespon", "auto-respon", "autoreply", "auto-reply", "autoreponder", "holiday", "out of office", "e-mail-autoresponder"}
+var autoPrograms = newPhrases([]string{"vacation", "autorespon", "auto-respon", "autoreply", "auto-reply", "autoreponder", "holiday", "out of office", "e-mail-autoresponder"})
 
 func (c *classifier) autoHeaders() (Class, string) {
 	m := c.msg
@@ -86,7 +86,7 @@ func (c *classifier) autoHeaders() (Class, string) {
 		}
 	}
 	for _, name := range [...]string{"X-Mailer", "User-Agent"} {
-		if v := fold(toUTF8(m.Get(name))); v != "" && containsAny(v, autoPrograms) {
+		if v := fold(toUTF8(m.Get(name))); autoPrograms.in(v) {
 			return AutoReply, "the mail program is one that answers: " + squeeze(v)
 		}
 	}
@@ -99,12 +99,15 @@ func (c *classifier) autoHeaders() (Class, string) {
 func (c *classifier) subjectSign() int {
 	subject := strings.TrimLeft(c.subject, " [(*<\"'-【")
 	sign := 0
+	if !subjectPhrases.mayBegin(subject) && !awayWithin.in(subject) {
+		return 0
+	}
 	for _, p := range autoSubjects {
 		if after, ok := strings.CutPrefix(subject, p); ok {
 			sign = max(sign, 1)
 			after = strings.TrimLeft(after, " ])>\"'】-*–")
 			switch {
-			case p == "auto:" && !c.answer() && !answers(after) && !containsAny(subject, awayWithin): // also what Germans drive
+			case p == "auto:" && !c.answer() && !answers(after) && !awayWithin.in(subject): // also what Germans drive
 			case after == "", strings.HasPrefix(after, ":"), strings.HasPrefix(after, "："), answers(after), strings.HasSuffix(p, ":"):
 				return 2
 			}
@@ -118,7 +121,7 @@ func (c *classifier) subjectSign() int {
 			sign = max(sign, 1)
 		}
 	}
-	if containsAny(subject, awayWithin) {
+	if awayWithin.in(subject) {
 		if sign = 1; containsAny(subject, returningWithin) {
 			return 2
 		}
@@ -142,6 +145,9 @@ var (
 	unattendedPhrases  = newPhrases(unattendedWords)
 	unsubscribePhrases = newPhrases(unsubscribeWords)
 	challengePhrases   = newPhrases(challengeAsks, challengeWhy)
+
+	subjectPhrases          = newPhrases(autoSubjects, awaySubjects)
+	challengeSubjectPhrases = newPhrases(challengeSubjects)
 )
 
 // words returns what the new text of a mail says of absence and automation; a
@@ -235,7 +241,7 @@ func (c *classifier) challenges() (Class, string) {
 			return Challenge, "the sender is a service that asks for a proof"
 		}
 	}
-	asks := containsAny(c.subject, challengeSubjects)
+	asks := challengeSubjectPhrases.in(c.subject)
 	if !asks && !c.answer() {
 		return Human, ""
 	}

@@ -167,7 +167,7 @@ func (c *classifier) services() (Class, string) {
 		}
 	}
 	for _, name := range [...]string{"X-Mailer", "User-Agent", "X-Generator", "X-Application"} {
-		if v := fold(toUTF8(m.Get(name))); v != "" && containsAny(v, servicePrograms) {
+		if v := fold(toUTF8(m.Get(name))); servicePrograms.in(v) {
 			return Notification, "the program is " + squeeze(v)
 		}
 	}

@@ -25,7 +25,7 @@ var servicePrefixes = []string{
 }
 
 // servicePrograms name themselves as the mail program.
-var servicePrograms = []string{"nagios", "icinga", "zabbix", "prtg", "check_mk", "checkmk", "logwatch", "alertmanager", "grafana", "jenkins", "fail2ban", "smokeping", "monit ", "cacti", "munin", "redmine", "bugzilla", "gitlab", "logcheck", "tripwire", "rkhunter", "mantisbt", "opennms", "whatsup gold", "uptime kuma"}
+var servicePrograms = newPhrases([]string{"nagios", "icinga", "zabbix", "prtg", "check_mk", "checkmk", "logwatch", "alertmanager", "grafana", "jenkins", "fail2ban", "smokeping", "monit ", "cacti", "munin", "redmine", "bugzilla", "gitlab", "logcheck", "tripwire", "rkhunter", "mantisbt", "opennms", "whatsup gold", "uptime kuma"})
 
 // certainSubjects begin subjects, in folded form, that only programs write.
 var certainSubjects = []string{

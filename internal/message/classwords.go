@@ -34,7 +34,7 @@ var awaySubjects = []string{
 // awayWithin stand behind a name in the subject of an absent person's mail, and
 // returningWithin only where a program wrote it.
 var (
-	awayWithin      = []string{" is out of the office", " is out of office", " will be out of the office", " is away", " is on vacation", " is on leave", " ist außer haus", " ist nicht im büro", " ist abwesend", " ist im urlaub", " est absent", " está ausente", " está fuera de la oficina", " è assente", " è fuori ufficio", " is afwezig", " is niet aanwezig", " är inte på kontoret", " er ikke på kontoret", " não está no escritório"}
+	awayWithin      = newPhrases([]string{" is out of the office", " is out of office", " will be out of the office", " is away", " is on vacation", " is on leave", " ist außer haus", " ist nicht im büro", " ist abwesend", " ist im urlaub", " est absent", " está ausente", " está fuera de la oficina", " è assente", " è fuori ufficio", " is afwezig", " is niet aanwezig", " är inte på kontoret", " er ikke på kontoret", " não está no escritório"})
 	returningWithin = []string{"(returning ", "(rückkehr am", "(rückkehr ", "(retour ", "(regresa ", "(ritorno ", "(terug "}
 )
 

@@ -48,7 +48,9 @@ func splitText(text string, of about) replySplit {
 	s := splitter{about: of, lines: strings.Split(text, "\n"), budget: maxSpend, passed: -1, hint: -1}
 	s.kinds = make([]kind, len(s.lines))
 	s.cut = len(s.lines)
-	s.takeMarks()
+	if hasMarks(text) {
+		s.takeMarks()
+	}
 	s.findCode()
 	var r replySplit
 	if at := s.marker(text); at >= 0 {
@@ -76,11 +78,17 @@ func splitText(text string, of about) replySplit {
 // parts are the lines of each kind. Blank lines belong to what stands above, so
 // that parts keep their paragraphs.
 func (s *splitter) parts() (parts [3][]string) {
+	var count [3]int
 	for i := range s.kinds {
 		if i > 0 && i < s.cut && blank(s.lines[i]) {
 			s.kinds[i] = s.kinds[i-1]
 		}
-		k := s.kinds[i]
+		count[s.kinds[i]]++
+	}
+	for k, n := range count {
+		parts[k] = make([]string, 0, n)
+	}
+	for i, k := range s.kinds {
 		parts[k] = append(parts[k], s.lines[i])
 	}
 	for k := range parts {

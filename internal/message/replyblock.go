@@ -177,7 +177,7 @@ func isFieldName(line string, complete bool) bool {
 // isRule reports a line of signs only, drawn across.
 func isRule(line string) bool {
 	t := strings.TrimSpace(line)
-	return len(t) >= 4 && strings.Trim(t, ruleSigns) == ""
+	return len(t) >= 4 && !isAlnum(t[0]) && strings.Trim(t, ruleSigns) == ""
 }
 
 // ruleSigns are what lines are drawn with.

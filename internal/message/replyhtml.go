@@ -154,9 +154,14 @@ func (w *textWriter) marked() string {
 	return b.String()
 }
 
+// hasMarks reports whether there are marks in a text.
+func hasMarks(text string) bool {
+	return strings.IndexByte(text, quoteMark) >= 0 || strings.IndexByte(text, signMark) >= 0 || strings.IndexByte(text, signedMark) >= 0
+}
+
 // dropMarks removes the marks from a text made of HTML.
 func dropMarks(text string) string {
-	if !strings.ContainsAny(text, allMarks) {
+	if !hasMarks(text) {
 		return text
 	}
 	return strings.Map(func(r rune) rune {

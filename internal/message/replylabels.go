@@ -64,6 +64,9 @@ func labelMap(table map[label]string) map[string]label {
 // labelOf recognises a line such as "*Gesendet:* Montag" and returns what
 // stands behind the colon.
 func labelOf(line string) (l label, value string) {
+	if isProseLine(line) && colon(line) < 0 {
+		return 0, ""
+	}
 	t := strings.TrimLeft(line, " \t*>|_\u00a0\u200e\u200f\u202a\u202b")
 	if name, rest, ok := strings.Cut(t, "|"); ok && strings.HasPrefix(strings.TrimLeft(line, " >"), "|") {
 		return labelNames[labelName(name)], strings.Trim(rest, " *\t|") // a table

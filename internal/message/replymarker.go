@@ -29,6 +29,9 @@ func (s *splitter) marker(text string) int {
 // this line -##", which other desks put into their mails.
 func asksToAnswerAbove(line string) bool {
 	const most = 200 // octets of such a line
+	if isProseLine(line) && !strings.Contains(line, "above this line") {
+		return false
+	}
 	t := strings.Trim(line, " \t>*_")
 	if len(t) < 8 || len(t) > most {
 		return false

@@ -63,7 +63,7 @@ func (s *splitter) spend(octets int) bool {
 func (s *splitter) takeMarks() {
 	open := -1
 	for i, line := range s.lines {
-		if !strings.ContainsAny(line, allMarks) {
+		if !hasMarks(line) {
 			continue
 		}
 		for _, r := range line {

@@ -83,7 +83,7 @@ func (s *splitter) delimiter(i int) bool {
 		return true
 	case t == "--":
 		return !s.divides(i)
-	case len(t) < 2 || strings.Trim(t, "—–") != "" && strings.Trim(t, "_") != "" || !s.anyOwn(i) || !s.spend(maxSignature):
+	case len(t) < 2 || isAlnum(t[0]) || strings.Trim(t, "—–") != "" && strings.Trim(t, "_") != "" || !s.anyOwn(i) || !s.spend(maxSignature):
 		return false
 	}
 	return s.contactBelow(i + 1)
@@ -136,10 +136,10 @@ func (s *splitter) contactBelow(from int) bool {
 
 // isContact reports a line with an address, a link or a telephone number.
 func isContact(t string) bool {
-	low := strings.ToLower(t)
-	return isAddressLike(t) || strings.Contains(low, "www.") || strings.Contains(low, "http://") || strings.Contains(low, "https://") ||
-		strings.Contains(low, "mailing list") || hasPhone(t)
+	return isAddressLike(t) || contactPhrases.mayBeIn(t) && contactPhrases.in(strings.ToLower(t)) || hasPhone(t)
 }
+
+var contactPhrases = newPhrases([]string{"www.", "http://", "https://", "mailing list"})
 
 // hasPhone reports seven digits with nothing but signs of telephone numbers
 // between them.
@@ -151,7 +151,7 @@ func hasPhone(t string) bool {
 			if n++; n >= 7 {
 				return true
 			}
-		case !strings.ContainsRune(" +-/().\u00a0", r):
+		case r < utf8.RuneSelf && isAlnum(byte(r)) || !strings.ContainsRune(" +-/().\u00a0", r):
 			n = 0
 		}
 	}
@@ -323,11 +323,11 @@ func (s *splitter) cardBelow(from, end int) bool {
 // isClosing reports a line that ends a letter, in one language or two.
 func isClosing(t string) bool {
 	first, second, two := strings.Cut(bareLine(t), " / ")
-	return has(closings, first) && (!two || has(closings, second))
+	return closings[first] && (!two || closings[second])
 }
 
 // isThanks reports a line of thanks, which says something and stays.
-func isThanks(t string) bool { return has(thanks, bareLine(t)) }
+func isThanks(t string) bool { return thanks[bareLine(t)] }
 
 func bareLine(t string) string {
 	return strings.ToLower(strings.Trim(t, " ,.!*_-–—;"))

@@ -122,7 +122,7 @@ var (
 )
 
 // closings end a letter; the name stands below.
-var closings = words(`
+var closings = wordSet(`
 regards|best regards|kind regards|warm regards|many thanks and regards|thanks and regards|thanks & regards|best wishes|best|all the best|cheers|sincerely|yours sincerely|yours faithfully|yours truly|sincerely yours|respectfully|cordially|with best regards|with kind regards|kindest regards|br|rgds
 mit freundlichen grüßen|mit freundlichen grüssen|mit freundlichem gruß|mit freundlichem gruss|mit besten grüßen|freundliche grüße|freundliche grüsse|viele grüße|viele grüsse|liebe grüße|beste grüße|beste grüsse|schöne grüße|herzliche grüße|herzliche grüsse|gruß|gruss|grüße|mfg|vg|lg|hochachtungsvoll
 cordialement|bien cordialement|très cordialement|bien à vous|salutations|meilleures salutations|sincères salutations|salutations distinguées|amicalement|respectueusement
@@ -138,7 +138,7 @@ z poważaniem|pozdrawiam|z pozdrowieniami|s pozdravem|s přátelským pozdravem|
 var titles = words(`gmbh|ltd|inc.|llc|corp|s.a.|s.r.l|sarl|b.v.|a/s|s.l.|ооо|株式会社|公司|ceo|cto|cfo|manager|director|engineer|head of|sales|support|team|consultant|developer|officer|department|assistant|president|founder|professor|geschäftsführ|leiter|abteilung|vertrieb|directeur|directrice|responsable|chef de|gerente|jefe|direttore|responsabile|hoofd|diretor|chef|johtaja|kierownik|dyrektor|ředitel|директор|менеджер|начальник|müdür|vezető|tel|fax|mobil`)
 
 // thanks are closings that say something.
-var thanks = words(`thanks|thank you|many thanks|thx|thanks a lot|thank you very much|danke|vielen dank|danke schön|merci|merci beaucoup|merci d'avance|muchas gracias|gracias|grazie|grazie mille|bedankt|dank u|obrigado|obrigada|gràcies|mulțumesc|tack|tak|takk|kiitos|dziękuję|děkuji|ďakujem|hvala|köszönöm|köszönettel|teşekkürler|ευχαριστώ|спасибо|дякую|благодаря|ačiū|paldies|aitäh|תודה|شكرا|谢谢|謝謝|ありがとうございます|감사합니다|cảm ơn|terima kasih`)
+var thanks = wordSet(`thanks|thank you|many thanks|thx|thanks a lot|thank you very much|danke|vielen dank|danke schön|merci|merci beaucoup|merci d'avance|muchas gracias|gracias|grazie|grazie mille|bedankt|dank u|obrigado|obrigada|gràcies|mulțumesc|tack|tak|takk|kiitos|dziękuję|děkuji|ďakujem|hvala|köszönöm|köszönettel|teşekkürler|ευχαριστώ|спасибо|дякую|благодаря|ačiū|paldies|aitäh|תודה|شكرا|谢谢|謝謝|ありがとうございます|감사합니다|cảm ơn|terima kasih`)
 
 // words reads a table: a line is a language, words are divided by "|". A blank
 // at the end of a word means that another one follows.
