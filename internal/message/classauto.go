@@ -43,18 +43,18 @@ func (c *classifier) autoSubmitted() (Class, string) {
 }
 
 // autoFields are set by programs that answer mail and by nothing else.
-var autoFields = [...]string{
+var autoFields = newFieldNames(
 	"X-Autoreply", "X-Auto-Reply", "X-Autorespond", "X-Autoresponder", "X-Auto-Responder", "X-Auto-Respond", "X-Auto-Response", "X-Auto-Reply-From", "X-Autoreply-From",
 	"X-Autoreply-Domain", "X-Mail-Autoreply", "Autoreply", "X-FC-MachineGenerated", "X-Vacation", "X-AutoReply-To",
 	"X-Yahoo-Autoresponder", "X-Out-Of-Office", "X-OOO", "X-Vacation-Message", "X-Autoresponse", "X-Autoresponder-Loop", "X-POST-MessageClass-Autoreply", "X-Cron-Autoreply",
-}
+)
 
 // autoPrograms name themselves as the mail program.
 var autoPrograms = newPhrases([]string{"vacation", "autorespon", "auto-respon", "autoreply", "auto-reply", "autoreponder", "holiday", "out of office", "e-mail-autoresponder"})
 
 func (c *classifier) autoHeaders() (Class, string) {
 	m := c.msg
-	for _, name := range autoFields {
+	for _, name := range autoFields.candidates(m) {
 		if v := keyword(m.Get(name)); m.Has(name) && v != "no" && v != "false" && v != "0" {
 			return AutoReply, name + " is present"
 		}
@@ -219,19 +219,17 @@ func (c *classifier) vacations() (Class, string) {
 }
 
 // challengeFields are set by services that ask the sender to prove a person.
-var challengeFields = [...]string{
+var challengeFields = newFieldNames(
 	"X-Boxbe-Notice", "X-SpamArrest-Challenge", "X-Spamarrest-Noauth", "X-Challenge-Response", "X-CR-Challenge", "X-TMDA-Confirm", "X-TMDA-Confirm-Pending",
 	"X-ASK-Auth", "X-ASK-Action", "X-BlueBottle-Request", "X-ChoiceMail-Request", "X-Sender-Verification", "X-MailBlocks-Challenge", "X-Vanquish-Challenge",
-}
+)
 
 // challenges recognises mail that asks the sender to prove a person: by a
 // field, or by words that ask for it together with words that say why.
 func (c *classifier) challenges() (Class, string) {
 	m := c.msg
-	for _, name := range challengeFields {
-		if m.Has(name) {
-			return Challenge, name + " is present"
-		}
+	if name := challengeFields.in(m); name != "" {
+		return Challenge, name + " is present"
 	}
 	if len(m.Text) > 16<<10 {
 		return Human, ""
@@ -253,8 +251,28 @@ func (c *classifier) challenges() (Class, string) {
 	return Human, ""
 }
 
-// fieldPresent returns the first of the names that the mail has as a field.
-func fieldPresent(m *Message, names []string) string {
+// fieldNames are names of fields of which hardly any mail has one.
+type fieldNames struct {
+	names []string
+	begin *phrases // for mayBegin, which does not mind their case
+}
+
+func newFieldNames(names ...string) fieldNames { return fieldNames{names, newPhrases(names)} }
+
+// candidates returns the names if one of them may be a field's, by the way it
+// begins; else none.
+func (n fieldNames) candidates(m *Message) []string {
+	for i := range m.Fields {
+		if name := m.Fields[i].Name; len(name) >= 4 && n.begin.mayBegin(name) {
+			return n.names
+		}
+	}
+	return nil
+}
+
+// in returns the first of the names that the mail has as a field.
+func (n fieldNames) in(m *Message) string {
+	names := n.candidates(m)
 	if i := slices.IndexFunc(names, m.Has); i >= 0 {
 		return names[i]
 	}

@@ -7,12 +7,12 @@ import (
 
 // listFields are set by programs that pass one mail to many who asked for it
 // (RFC 2919, RFC 2369).
-var listFields = []string{"List-Id", "List-Post", "Mailing-List", "X-Mailing-List", "X-BeenThere", "X-Mailman-Version", "X-ListServer", "X-Listserver", "X-LISTSERV", "X-Google-Group-Id", "X-Sympa-To", "X-ML-Name", "X-Majordomo"}
+var listFields = newFieldNames("List-Id", "List-Post", "Mailing-List", "X-Mailing-List", "X-BeenThere", "X-Mailman-Version", "X-ListServer", "X-Listserver", "X-LISTSERV", "X-Google-Group-Id", "X-Sympa-To", "X-ML-Name", "X-Majordomo")
 
 // lists recognises mail through a mailing list or group, whoever wrote it.
 func (c *classifier) lists() (Class, string) {
 	m := c.msg
-	if name := fieldPresent(m, listFields); name != "" {
+	if name := listFields.in(m); name != "" {
 		return List, name + " is present"
 	}
 	if v := keyword(m.Get("Precedence")); v == "list" {
@@ -22,16 +22,16 @@ func (c *classifier) lists() (Class, string) {
 }
 
 // campaignFields are set by programs that send one text to many.
-var campaignFields = []string{
+var campaignFields = newFieldNames(
 	"List-Unsubscribe-Post", "X-Campaign-Id", "X-CampaignId", "X-Campaign", "X-Mailchimp-Campaign-Id", "X-MC-Unique", "X-MC-Subaccount", "X-CSA-Complaints", "X-EMarSys-Identify", "X-Mailer-RecptId",
 	"X-rpcampaign", "X-Newsletter", "X-Mailru-Msgtype", "X-SFMC-Stack", "X-JobId", "X-HubSpot-Tracking", "X-Klaviyo-Message-Id", "X-CleverReach", "X-Mass-Mail", "X-Bulkmail", "X-BounceE", "X-Sib-Id", "X-IADB-IP",
-}
+)
 
 // relayFields are set by services that send mail of every kind: what a program
 // makes of a template, and what a person has written.
-var relayFields = []string{
+var relayFields = newFieldNames(
 	"Feedback-ID", "X-SES-Outgoing", "X-SG-EID", "X-Mailgun-Sid", "X-Mandrill-User", "X-PM-Message-Id", "X-Mailjet-Campaign", "X-MJ-Mid", "X-MSFBL", "X-SparkPost", "X-Report-Abuse", "X-Report-Abuse-To", "X-Abuse-Info", "X-PMX-Version",
-}
+)
 
 // bulk recognises one text to many. What a delivery service adds to every mail
 // counts only together with something else: people write through them, too.
@@ -44,7 +44,7 @@ func (c *classifier) bulk() (Class, string) {
 	if m.Has("List-Unsubscribe") {
 		return Bulk, "List-Unsubscribe is present"
 	}
-	if name := fieldPresent(m, campaignFields); name != "" {
+	if name := campaignFields.in(m); name != "" {
 		return Bulk, name + " is present"
 	}
 	if len(m.InReplyTo) > 0 {
@@ -54,7 +54,7 @@ func (c *classifier) bulk() (Class, string) {
 	if containsAny(plainLocal(local), newsSenders) {
 		return Bulk, "the sender is " + strings.ToLower(local)
 	}
-	name := fieldPresent(m, relayFields)
+	name := relayFields.in(m)
 	if name == "" && localSign(local) > 0 {
 		name = "the sender is " + strings.ToLower(local)
 	} else if name != "" {
@@ -95,7 +95,7 @@ func (c *classifier) notifications() (Class, string) {
 		if nullReturnPath(m) {
 			add(1, "the Return-Path is empty")
 		}
-		if fieldPresent(m, relayFields) != "" {
+		if relayFields.in(m) != "" {
 			add(1, "it was sent through a delivery service")
 		}
 		if points < 2 && unattendedPhrases.in(c.fold(head(m.Text, 16<<10))) {
@@ -157,7 +157,7 @@ func (c *classifier) noticeSubject() int {
 // many of them set the list's fields, too.
 func (c *classifier) services() (Class, string) {
 	m := c.msg
-	if name := fieldPresent(m, serviceFields); name != "" {
+	if name := serviceFields.in(m); name != "" {
 		return Notification, name + " is present"
 	}
 	for i := range m.Fields {

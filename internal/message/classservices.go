@@ -13,11 +13,11 @@ var programSenders = []string{
 
 // serviceFields are set by programs that watch, build or track, on their own
 // mail and on nobody else's.
-var serviceFields = []string{
+var serviceFields = newFieldNames(
 	"X-GitHub-Reason", "X-GitHub-Sender", "X-JIRA-FingerPrint", "X-Jenkins-Job", "X-Jenkins-Result", "X-Cron-Env", "X-Bugzilla-Reason", "X-Bugzilla-Type", "X-Redmine-Host", "X-Sentry-Project", "X-Trac-Project", "X-Gerrit-MessageType", "X-Launchpad-Message-Rationale",
 	"X-Atlassian-Mail-Message-Id", "X-Bitbucket", "X-Phabricator-Sent-This-Message", "X-MantisBT-Version", "X-PagerDuty-Incident", "X-Amz-Sns-Message-Type", "X-Nagios-Notification-Type", "X-Monit-Event", "X-PRTG", "X-Site24x7", "X-Pingdom", "X-StatusCake", "X-Discourse-Topic-Id",
 	"X-LinkedIn-Template", "X-Facebook-Notify", "X-Twitter-Notify", "X-Mailer-Daemon", "X-Slack-Notification", "X-OTRS-Notification", "X-AMAZON-MAIL-RELAY-TYPE", "TLS-Report-Domain", "TLS-Report-Submitter",
-}
+)
 
 // servicePrefixes begin the names, in lower case, of such fields.
 var servicePrefixes = []string{
