@@ -10,8 +10,9 @@ import (
 	"syscall"
 )
 
-// inputBuffer is what is read from a socket at once.
-const inputBuffer = 16 << 10
+// inputBuffer is what is read from a socket at once. Only a connection that has
+// read something and not used it yet holds one.
+const inputBuffer = 64 << 10
 
 // buffers are not in use: a client that says nothing holds none.
 var buffers = sync.Pool{New: func() any { return new([inputBuffer]byte) }}
@@ -122,7 +123,9 @@ func (i *input) discard(n int) {
 		i.rest = i.rest[min(n, len(i.rest)):]
 		return
 	}
-	i.r += min(n, i.w-i.r)
+	if i.r += min(n, i.w-i.r); i.r == i.w {
+		i.release()
+	}
 }
 
 // readable waits until a socket has something to read, without reading it. A

@@ -271,8 +271,8 @@ func TestBudgetLeavesRoomForSmallMails(t *testing.T) {
 			t.Fatal("small mails are not bounded")
 		}
 	}
-	if n != 31 { // of a sixth of 192 MiB, a MiB each, less what the first one took
-		t.Errorf("%d mails of 256 KiB fit beside the large ones, want 31", n)
+	if n != 7 { // of a sixth of 192 MiB, 4 MiB each, less what the first one took
+		t.Errorf("%d mails of 1 MiB fit beside the large ones, want 7", n)
 	}
 }
 

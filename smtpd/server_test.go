@@ -218,8 +218,8 @@ func TestBdatRunsBesideTheDialogue(t *testing.T) {
 		}
 	}
 	c := l.dial("192.0.2.1:1")
-	go func() { _, _ = io.Copy(io.Discard, c) }()
-	_, _ = io.WriteString(c, text.String()+"QUIT\r\n")
+	go func() { _, _ = io.WriteString(c, text.String()+"QUIT\r\n") }()
+	_, _ = io.Copy(io.Discard, c) // to the end of the connection
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Error(err)
 	}

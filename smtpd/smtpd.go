@@ -98,7 +98,7 @@ type Config struct {
 	// MaxMessage is the size of the largest mail, in octets: 35 MiB.
 	MaxMessage int64
 	// MemorySpool is the size up to which a mail is received in memory, in
-	// octets: 256 KiB. A larger one goes to an unnamed file in SpoolDir.
+	// octets: 1 MiB. A larger one goes to an unnamed file in SpoolDir.
 	MemorySpool int64
 	// ContentMemory is what all mails under way may take of memory, in octets,
 	// each counted at its worst: 192 MiB, of which 20 mails in files take 160.
@@ -142,7 +142,7 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxErrors, 50)
 	def(&c.FreeIdle, 100)
 	def(&c.MaxMessage, 35<<20)
-	def(&c.MemorySpool, 256<<10)
+	def(&c.MemorySpool, 1<<20)
 	def(&c.ContentMemory, 192<<20)
 	def(&c.Idle, 5*time.Minute)
 	def(&c.Session, time.Hour)
