@@ -179,7 +179,9 @@ func lowerRune(r rune) rune {
 }
 
 // Equal reports whether both name the same mailbox.
-func (a Address) Equal(b Address) bool { return a.Key() == b.Key() }
+func (a Address) Equal(b Address) bool {
+	return a.domain == b.domain && (a.local == b.local || strings.Map(lowerRune, a.local) == strings.Map(lowerRune, b.local))
+}
 
 // IsASCII reports whether the address needs no SMTPUTF8 (RFC 6531).
 func (a Address) IsASCII() bool { return isASCII(a.local) }

@@ -71,7 +71,7 @@ func Parse(s string) (Pair, error) {
 
 // Same reports whether both pairs match the same texts: they differ at most in
 // ASCII case and in blanks.
-func (p Pair) Same(q Pair) bool { return p.canonical() == q.canonical() }
+func (p Pair) Same(q Pair) bool { return p == q || p.canonical() == q.canonical() }
 
 // canonical is the form in which pairs are compared: lower case, runs of blanks
 // as one.
