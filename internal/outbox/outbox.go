@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -61,6 +62,8 @@ type Runner struct {
 	store Store
 	route Route
 	cfg   Config
+	// overdue is why a delivery over Config.Timeout ends.
+	overdue error
 }
 
 // New makes a Runner; Run starts it.
@@ -77,7 +80,7 @@ func New(store Store, route Route, cfg Config) *Runner {
 	if cfg.Grace <= 0 {
 		cfg.Grace = 30 * time.Second
 	}
-	return &Runner{store: store, route: route, cfg: cfg}
+	return &Runner{store: store, route: route, cfg: cfg, overdue: fmt.Errorf("delivery over %s", cfg.Timeout)}
 }
 
 // Serialise is the mail of an item as it goes out: header, blank line, body. It
@@ -99,7 +102,7 @@ func behind(head string, body ticketstore.Content) io.Reader {
 func mailOf(it ticketstore.OutboxItem, body ticketstore.Content) remote.Mail {
 	head := head(it)
 	return remote.Mail{
-		Name:    fmt.Sprintf("%s-%d-%s.eml", it.Ticket, it.ID, it.To),
+		Name:    it.Ticket.String() + "-" + strconv.FormatUint(uint64(it.ID), 10) + "-" + it.To.String() + ".eml",
 		From:    it.Return,
 		To:      it.To,
 		UTF8:    strings.ContainsFunc(it.Header, func(r rune) bool { return r >= 0x80 }),

@@ -170,7 +170,7 @@ func (l *loop) attempt(it ticketstore.OutboxItem) (r remote.Result, err error) {
 			r, err = remote.Result{}, fmt.Errorf("internal error: %v", p)
 		}
 	}()
-	ctx, cancel := context.WithTimeoutCause(l.work, l.cfg.Timeout, fmt.Errorf("delivery over %s", l.cfg.Timeout))
+	ctx, cancel := context.WithTimeoutCause(l.work, l.cfg.Timeout, l.overdue)
 	defer cancel()
 	body, err := l.store.Content(ctx, it.Body)
 	if err != nil {

@@ -247,7 +247,7 @@ func (d *dialogue) mailCommand(m Mail) (string, error) {
 		if n, err := strconv.ParseInt(limit, 10, 64); err == nil && n > 0 && m.Size > n {
 			return "", d.refused(fmt.Errorf("%w: %d octets, allowed are %d", ErrTooLarge, m.Size, n))
 		}
-		fmt.Fprintf(&b, " SIZE=%d", m.Size)
+		b.WriteString(" SIZE=" + strconv.FormatInt(m.Size, 10))
 	}
 	if _, ok := d.extensions["8BITMIME"]; ok {
 		b.WriteString(" BODY=8BITMIME")

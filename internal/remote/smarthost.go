@@ -90,7 +90,7 @@ func (t Timeouts) withDefaults() Timeouts {
 // awaited may then have been taken all the same.
 func (s *Smarthost) Deliver(ctx context.Context, m Mail) (Result, error) {
 	t := s.Timeouts.withDefaults()
-	ctx, cancel := context.WithTimeoutCause(ctx, t.Total, fmt.Errorf("delivery over %s", t.Total))
+	ctx, cancel := context.WithTimeoutCause(ctx, t.Total, overdue(t.Total))
 	defer cancel()
 	d, err := s.offer(ctx, t, m)
 	var text string
@@ -103,6 +103,11 @@ func (s *Smarthost) Deliver(ctx context.Context, m Mail) (Result, error) {
 	}
 	return Result{Host: s.Addr, Reply: text}, nil
 }
+
+// overdue is why a delivery that takes longer than that ends.
+type overdue time.Duration
+
+func (o overdue) Error() string { return "delivery over " + time.Duration(o).String() }
 
 // offer finds a connection and says the envelope of a mail over it. Servers end
 // connections as they please, and one that was kept may be dead without our
