@@ -398,12 +398,15 @@ func writeQuoted(b *bytes.Buffer, text string) {
 // isQuotedPrintable reports a line that quoted-printable does not change.
 func isQuotedPrintable(line string) bool {
 	const most = 75 // octets before a soft line break
+	if len(line) > most {
+		return false
+	}
 	for i := range len(line) {
 		if c := line[i]; c != ' ' && c != '\t' && (c < '!' || c > '~' || c == '=') {
 			return false
 		}
 	}
-	return len(line) <= most && (line == "" || line[len(line)-1] > ' ')
+	return line == "" || line[len(line)-1] > ' '
 }
 
 func newBoundary() string { return "=_" + rand.Text() }
