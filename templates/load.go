@@ -188,7 +188,7 @@ func (l *loader) split(src source) (subject, body source, ok bool) {
 }
 
 // text reads a template of plain text, or of a subject.
-func (l *loader) text(event string, src source, subject bool) *executable {
+func (l *loader) text(event string, src source, subject bool) *texttemplate.Template {
 	tree, c := parseSource(src, textFuncs())
 	l.problems = append(l.problems, c.problems...)
 	if len(c.problems) > 0 {
@@ -207,15 +207,13 @@ func (l *loader) text(event string, src source, subject bool) *executable {
 		l.problem(src.file, src.line, "%v", err)
 		return nil
 	}
-	if !l.try(src, t) {
-		return nil
-	}
-	return &executable{t, planOf(tree, textFuncs(), false)}
+	l.try(src, t)
+	return t
 }
 
 // html reads a template of HTML. What is wrong with its context (an unclosed
 // tag, a value inside a script) shows when it is first executed.
-func (l *loader) html(event string, src source) *executable {
+func (l *loader) html(event string, src source) *htmltemplate.Template {
 	tree, c := parseSource(src, htmlFuncs())
 	l.problems = append(l.problems, c.problems...)
 	if len(c.problems) > 0 {
@@ -233,10 +231,8 @@ func (l *loader) html(event string, src source) *executable {
 		l.problem(src.file, src.line, "%v", err)
 		return nil
 	}
-	if !l.try(src, t) {
-		return nil
-	}
-	return &executable{t, planOf(t.Tree, htmlFuncs(), true)}
+	l.try(src, t)
+	return t
 }
 
 // remoteContent finds images, styles and scripts that are not in the mail.
@@ -244,17 +240,16 @@ var remoteContent = regexp.MustCompile(`(?i)(<(img|script|link|iframe|audio|vide
 
 var executeError = regexp.MustCompile(`(?:html/)?template: ?.*?:(\d+)(?::\d+)?: (?s:(.*))`)
 
-// try executes a template over sample data; false after reporting what fails.
+// try executes a template over sample data.
 func (l *loader) try(src source, t interface {
 	Execute(io.Writer, any) error
 },
-) bool {
+) {
 	for _, d := range []Data{Sample(), {}} {
-		if err := t.Execute(&limited{left: maxOutput}, &d); err != nil {
+		if _, err := execute(t, &d, 0); err != nil {
 			line, text := located(src, err)
 			l.problem(src.file, line, "%s", text)
-			return false
+			return
 		}
 	}
-	return true
 }

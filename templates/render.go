@@ -3,7 +3,7 @@ package templates
 import (
 	"errors"
 	"fmt"
-	"reflect"
+	"io"
 	"strings"
 	"unicode/utf8"
 )
@@ -41,12 +41,12 @@ func (s *Set) Render(event string, d Data) (Mail, error) {
 
 // render executes the page over cleaned data.
 func (p *page) render(d *Data) (Mail, error) {
-	subject, err := p.subject.execute(d, 64+len(d.Ticket.Tag)+len(d.Ticket.Subject))
+	subject, err := execute(p.subject, d, 64+len(d.Ticket.Tag)+len(d.Ticket.Subject))
 	if err != nil {
 		return Mail{}, err
 	}
 	room := 1<<10 + len(d.Text) + len(d.Quoted) + len(d.Signature)
-	text, err := p.text.execute(d, room)
+	text, err := execute(p.text, d, room)
 	if err != nil {
 		return Mail{}, err
 	}
@@ -73,7 +73,7 @@ func (p *page) renderHTML(d *Data, text string, room int) (string, error) {
 		}
 		return doc, nil
 	}
-	out, err := p.html.execute(d, room)
+	out, err := execute(p.html, d, room)
 	if err != nil {
 		return "", err
 	}
@@ -123,14 +123,13 @@ var errOutputTooLong = errors.New("output over 1 MiB")
 
 // execute runs a template into memory, never over maxOutput, with room for so
 // many octets from the beginning.
-func (e *executable) execute(d *Data, room int) (string, error) {
+func execute(t interface {
+	Execute(io.Writer, any) error
+}, d *Data, room int,
+) (string, error) {
 	out := limited{left: maxOutput}
 	out.Grow(room)
-	if e.plan != nil && e.plan.write(&out, reflect.ValueOf(d).Elem(), "") == nil {
-		return out.String(), nil
-	}
-	out = limited{left: maxOutput}
-	if err := e.template.Execute(&out, d); err != nil {
+	if err := t.Execute(&out, d); err != nil {
 		return "", err
 	}
 	return out.String(), nil
@@ -148,13 +147,4 @@ func (l *limited) Write(p []byte) (int, error) {
 	}
 	l.left -= len(p)
 	return l.Builder.Write(p)
-}
-
-func (l *limited) text(s string) error {
-	if len(s) > l.left {
-		return errOutputTooLong
-	}
-	l.left -= len(s)
-	l.WriteString(s)
-	return nil
 }

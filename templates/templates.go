@@ -18,7 +18,10 @@
 // .Ticket.Fields.
 package templates
 
-import "io"
+import (
+	htmltemplate "html/template"
+	texttemplate "text/template"
+)
 
 // The events that mail is sent for.
 const (
@@ -116,15 +119,7 @@ type pair struct {
 type page struct {
 	name     string // file of the text, for warnings
 	language string
-	subject  *executable
-	text     *executable
-	html     *executable // nil: made from the rendered text
-}
-
-// executable is a template and, when it has one, its plan.
-type executable struct {
-	template interface {
-		Execute(w io.Writer, data any) error
-	}
-	plan plan
+	subject  *texttemplate.Template
+	text     *texttemplate.Template
+	html     *htmltemplate.Template // nil: made from the rendered text
 }
