@@ -226,7 +226,8 @@ const growStep = 4 << 20
 
 // boltOptions keep the list of free pages in the file. To make one of the tree, as
 // bbolt does where there is none, takes longer than to look at every page, which
-// is done anyway (see checkPages).
+// is done anyway (see checkPages). With a few commits a second, as checkpoints
+// are, it costs nothing that shows; with one for each change the file would grow.
 func boltOptions(size int64) *bolt.Options {
 	return &bolt.Options{
 		Timeout:         time.Second,

@@ -106,6 +106,9 @@ func TestListOfFreePages(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer im.close()
+	if im.free == noFreeList {
+		t.Fatal("no list is stored")
+	}
 	list := int(im.free) * im.pageSize
 	first := list + pageHead
 	if n := order.Uint16(good[list+10:]); n < 100 {
