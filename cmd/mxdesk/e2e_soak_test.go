@@ -213,6 +213,7 @@ func (p *process) goroutines(t *testing.T) (began []string) {
 	for line := range strings.Lines(p.stderr()) {
 		line = strings.TrimSpace(line)
 		switch {
+		case strings.HasPrefix(line, "goroutine 0 "): // a thread's own stack, shown when nothing else runs on it
 		case strings.HasPrefix(line, "goroutine ") && strings.Contains(line, " ["):
 			began = append(began, "")
 		case strings.HasPrefix(last, "created by ") && len(began) > 0:
