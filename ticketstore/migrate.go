@@ -97,7 +97,7 @@ func placeFromSchema2(v []byte) []byte {
 		offset:  int64(binary.BigEndian.Uint64(v[4:])),
 		meta:    binary.BigEndian.Uint32(v[12:]),
 		body:    int64(binary.BigEndian.Uint64(v[16:])),
-		sum:     sumStart(v[24:32]),
+		digest:  digestStart(v[24:32]),
 	}
 	return p.encode()
 }

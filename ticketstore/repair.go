@@ -267,7 +267,7 @@ func (r *repair) record(id RecordID, out *segmentWriter) error {
 		}
 	}
 	for _, x := range slices.Backward(slices.Concat(r.copies[id], r.whole[id])) {
-		if want != nil && x.sum != want.sum {
+		if want != nil && x.digest != want.digest {
 			continue
 		}
 		to, err := out.copy(x.file, x.place, func(w io.Writer) io.Writer { return w })
@@ -318,7 +318,7 @@ func (r *repair) mailOf(id RecordID) (x raw, m MailMeta, ok bool) {
 		return x, m, false
 	}
 	for _, x := range slices.Concat(r.whole[id], r.copies[id]) {
-		if x.sum == p.sum {
+		if x.digest == p.digest {
 			m, ok = x.mailMeta()
 			return x, m, ok
 		}

@@ -377,7 +377,7 @@ func scanSegment(f *os.File, n uint32, fn func(raw)) error {
 			}
 			continue
 		}
-		p := place{segment: n, offset: off, meta: h.meta, body: h.body, sum: h.sumStart()}
+		p := place{segment: n, offset: off, meta: h.meta, body: h.body, digest: h.digestStart()}
 		if crc, err := bodyCRC(io.NewSectionReader(f, p.bodyOffset(), p.body)); err == nil && crc == h.bodyCRC {
 			fn(raw{f, p, h.id, h.kind, meta})
 		}

@@ -23,7 +23,7 @@ import (
 //	body       8  length of the body
 //	record id  8
 //	body crc   4  CRC-32C of the body
-//	sha256    32  of the body
+//	digest    32  Record.Digest
 //	head crc   4  CRC-32C of everything before it and of the meta
 //	meta, body
 //
@@ -43,14 +43,14 @@ type place struct {
 	offset  int64 // of the head
 	meta    uint32
 	body    int64
-	sum     sumStart
+	digest  digestStart
 }
 
-// sumStart is how the SHA-256 of a record begins. It tells records apart; whether
-// one is whole say its own checksums.
-type sumStart [8]byte
+// digestStart is how the digest of a record begins. It tells records apart;
+// whether one is whole say its own checksums.
+type digestStart [8]byte
 
-func (h *head) sumStart() sumStart { return sumStart(h.sum[:8]) }
+func (h *head) digestStart() digestStart { return digestStart(h.digest[:8]) }
 
 // gone reports whether the octets were erased, or lost for good.
 func (p place) gone() bool { return p.segment == 0 }
@@ -75,7 +75,7 @@ type head struct {
 	meta    uint32
 	body    int64
 	bodyCRC uint32
-	sum     [32]byte
+	digest  [32]byte
 }
 
 var errTorn = errors.New("record is torn or damaged")
@@ -88,7 +88,7 @@ func encodeHead(h head, meta []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(h.body))
 	b = binary.BigEndian.AppendUint64(b, uint64(h.id))
 	b = binary.BigEndian.AppendUint32(b, h.bodyCRC)
-	b = append(b, h.sum[:]...)
+	b = append(b, h.digest[:]...)
 	crc := crc32.Update(crc32.Checksum(b, castagnoli), castagnoli, meta)
 	b = binary.BigEndian.AppendUint32(b, crc)
 	return append(b, meta...)
@@ -108,7 +108,7 @@ func readHead(r io.ReaderAt, off, size int64) (head, []byte, error) {
 		id:      RecordID(binary.BigEndian.Uint64(b[20:])),
 		bodyCRC: binary.BigEndian.Uint32(b[28:]),
 	}
-	copy(h.sum[:], b[32:])
+	copy(h.digest[:], b[32:])
 	if string(b[:4]) != segmentMagic || h.meta > maxMeta || h.body < 0 || off+headSize+int64(h.meta)+h.body > size {
 		return head{}, nil, errTorn
 	}
@@ -352,8 +352,8 @@ func (s *segments) append(r Record, crc uint32) (place, error) {
 		s.w = bufio.NewWriterSize(&offsetWriter{s.files[s.current], s.end}, 128<<10)
 	}
 	p := place{segment: s.current, offset: s.end, meta: uint32(len(meta)), body: r.Content.Size()}
-	h := head{kind: r.Kind, id: r.ID, body: p.body, bodyCRC: crc, sum: r.SHA256}
-	p.sum = h.sumStart()
+	h := head{kind: r.Kind, id: r.ID, body: p.body, bodyCRC: crc, digest: r.Digest}
+	p.digest = h.digestStart()
 	s.dirty = true
 	w := io.Writer(s.w)
 	if s.whole = s.whole && int64(len(s.group.octets))+p.end()-p.offset <= embedOctets; s.whole {
@@ -445,7 +445,7 @@ func (s *segments) verify(id RecordID, p place) error {
 	if err != nil {
 		return err
 	}
-	if h.id != id || h.meta != p.meta || h.body != p.body || h.sumStart() != p.sum {
+	if h.id != id || h.meta != p.meta || h.body != p.body || h.digestStart() != p.digest {
 		return errors.New("record is not the one that the database refers to")
 	}
 	crc, err := bodyCRC(io.NewSectionReader(f, p.bodyOffset(), p.body))

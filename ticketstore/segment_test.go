@@ -17,11 +17,11 @@ func FuzzSegment(f *testing.F) {
 	good := func(id RecordID, body string) []byte {
 		sum := sha256.Sum256([]byte(body))
 		crc, _ := bodyCRC(bytes.NewReader([]byte(body)))
-		h := head{kind: RecordMail, id: id, body: int64(len(body)), bodyCRC: crc, sum: sum}
+		h := head{kind: RecordMail, id: id, body: int64(len(body)), bodyCRC: crc, digest: sum}
 		return append(encodeHead(h, []byte("{}")), body...)
 	}
 	first := good(1, "a mail")
-	at := place{segment: 1, meta: 2, body: 6, sum: (&head{sum: sha256.Sum256([]byte("a mail"))}).sumStart()}
+	at := place{segment: 1, meta: 2, body: 6, digest: (&head{digest: sha256.Sum256([]byte("a mail"))}).digestStart()}
 	f.Add([]byte{})
 	f.Add(good(2, "another"))
 	f.Add(good(2, "another")[:30])
@@ -39,7 +39,7 @@ func FuzzSegment(f *testing.F) {
 		if s.end < at.end() || s.end > at.end()+int64(len(tail)) {
 			t.Fatalf("cut at %d", s.end)
 		}
-		next := Record{ID: 3, Kind: RecordMail, Content: bytes.NewReader([]byte("next")), SHA256: sha256.Sum256([]byte("next"))}
+		next := Record{ID: 3, Kind: RecordMail, Content: bytes.NewReader([]byte("next")), Digest: sha256.Sum256([]byte("next"))}
 		crc, err := bodyCRC(next.Content)
 		if err != nil {
 			t.Fatal(err)

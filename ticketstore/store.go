@@ -166,7 +166,9 @@ type Record struct {
 	Kind    RecordKind
 	Meta    MailMeta
 	Content Content
-	SHA256  [32]byte // of the content; computed by the caller, outside the transaction
+	// Digest tells the content from any other: a SHA-256 that covers all of it,
+	// made by the caller outside of the transaction. Nothing is checked by it.
+	Digest [32]byte
 }
 
 // MailMeta is the Meta of a raw mail's record: with the mail itself, all that is

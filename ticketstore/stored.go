@@ -215,12 +215,12 @@ func (p *place) fields(c *coder) {
 	number(c, 2, &p.offset)
 	number(c, 3, &p.meta)
 	number(c, 4, &p.body)
-	sum := string(p.sum[:])
+	digest := string(p.digest[:])
 	if p.gone() {
-		sum = ""
+		digest = ""
 	}
-	text(c, 5, &sum)
-	copy(p.sum[:], sum)
+	text(c, 5, &digest)
+	copy(p.digest[:], digest)
 }
 
 func (s *Seen) fields(c *coder) { // the key is that of the entry

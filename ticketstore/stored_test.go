@@ -148,8 +148,8 @@ func asJSON(t *testing.T, v any) []byte {
 func TestStoredPlaces(t *testing.T) {
 	for _, want := range []place{
 		{},
-		{segment: 1, meta: 300, body: 1 << 40, sum: sumStart{1, 0, 3}},
-		{segment: 1<<32 - 1, offset: 1 << 62, meta: 1<<32 - 1, body: 1 << 50, sum: sumStart{255, 255, 255, 255, 255, 255, 255, 255}},
+		{segment: 1, meta: 300, body: 1 << 40, digest: digestStart{1, 0, 3}},
+		{segment: 1<<32 - 1, offset: 1 << 62, meta: 1<<32 - 1, body: 1 << 50, digest: digestStart{255, 255, 255, 255, 255, 255, 255, 255}},
 	} {
 		b := want.encode()
 		if got, err := decodePlace(b); err != nil || got != want || len(b) >= oldPlace {
@@ -157,7 +157,7 @@ func TestStoredPlaces(t *testing.T) {
 		}
 		old := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, want.segment), uint64(want.offset))
 		old = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(old, want.meta), uint64(want.body))
-		old = append(append(old, want.sum[:]...), make([]byte, 24)...)
+		old = append(append(old, want.digest[:]...), make([]byte, 24)...)
 		if got, err := decodePlace(current(string(bRecords), old)); err != nil || got != want {
 			t.Errorf("%+v of schema 2 is read as %+v, %v", want, got, err)
 		}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -73,8 +72,8 @@ type Outcome struct {
 // mail is an Inbound with everything computed that needs no transaction.
 type mail struct {
 	*Inbound
-	sum      [32]byte
 	key      ticketstore.MailKey
+	digest   [32]byte
 	captured router.Captured
 	files    []File // ready to be sent on; nil until filed
 	fileErr  error
@@ -88,7 +87,7 @@ type mail struct {
 func (d *Desk) prepare(in *Inbound) (*mail, error) {
 	m := &mail{Inbound: in}
 	var err error
-	if m.sum, m.key, err = hashes(in); err != nil {
+	if m.key, m.digest, err = hashes(in); err != nil {
 		return nil, fmt.Errorf("reading the mail: %w", err)
 	}
 	primary, _ := d.rules.Primary(&in.Envelope)
@@ -112,12 +111,12 @@ func (m *mail) decided(decide func() error) error {
 	return decide()
 }
 
-// hashes reads the mail once: its whole hash for the record, and the key under
-// which it is recognised when it comes again (return path, the fields that
-// people see, the body; all octets where not every field was read, so that two
-// mails are never taken for one).
-func hashes(in *Inbound) (sum [32]byte, key ticketstore.MailKey, err error) {
-	whole, ident := sha256.New(), sha256.New()
+// hashes reads the mail once: for the key under which it is recognised when it
+// comes again (return path, the fields that people see, the body; all octets
+// where not every field was read, so that two mails are never taken for one),
+// and for the digest of the record, which covers that key and the header.
+func hashes(in *Inbound) (key ticketstore.MailKey, digest [32]byte, err error) {
+	ident, record := sha256.New(), sha256.New()
 	fmt.Fprintf(ident, "%s\n", in.Envelope.From.Key())
 	for _, f := range in.Message.Fields {
 		switch strings.ToLower(f.Name) {
@@ -129,12 +128,14 @@ func hashes(in *Inbound) (sum [32]byte, key ticketstore.MailKey, err error) {
 	if in.Message.Cut {
 		end = 0
 	}
-	if err = ticketstore.WriteContent(whole, in.Content, 0, end); err == nil {
-		err = ticketstore.WriteContent(io.MultiWriter(whole, ident), in.Content, end, in.Content.Size())
-	}
-	whole.Sum(sum[:0])
+	err = ticketstore.WriteContent(ident, in.Content, end, in.Content.Size())
 	ident.Sum(key[:0])
-	return sum, key, err
+	record.Write(key[:])
+	if err == nil {
+		err = ticketstore.WriteContent(record, in.Content, 0, end)
+	}
+	record.Sum(digest[:0])
+	return key, digest, err
 }
 
 // accept puts the transaction of a mail together.
@@ -243,7 +244,7 @@ func (w *work) record(m *mail, meta ticketstore.MailMeta) ticketstore.RecordID {
 	id := w.next.Record
 	w.next.Record++
 	w.change.Records = append(w.change.Records, ticketstore.Record{
-		ID: id, Kind: ticketstore.RecordMail, Meta: meta, Content: m.Content, SHA256: m.sum,
+		ID: id, Kind: ticketstore.RecordMail, Meta: meta, Content: m.Content, Digest: m.digest,
 	})
 	return id
 }

@@ -148,7 +148,7 @@ func (w *work) send(t *ticketstore.Ticket, a *ticketstore.Action, o outgoing) er
 	rec := ticketstore.Record{
 		ID: w.next.Record, Kind: ticketstore.RecordBody,
 		Meta:    ticketstore.MailMeta{Ticket: t.ID, Action: a.Seq},
-		Content: ticketstore.Octets(body), SHA256: sha256.Sum256(body),
+		Content: ticketstore.Octets(body), Digest: sha256.Sum256(body),
 	}
 	w.next.Record++
 	w.change.Records = append(w.change.Records, rec)

@@ -190,7 +190,7 @@ func (w *writer) record(kind ticketstore.RecordKind, octets string) ticketstore.
 	w.next.Record++
 	w.payload += int64(len(octets))
 	w.change.Records = append(w.change.Records, ticketstore.Record{
-		ID: id, Kind: kind, Content: ticketstore.Octets(octets), SHA256: sha256.Sum256([]byte(octets)),
+		ID: id, Kind: kind, Content: ticketstore.Octets(octets), Digest: sha256.Sum256([]byte(octets)),
 	})
 	return id
 }

@@ -52,7 +52,7 @@ func Open(t testing.TB, dir string) *ticketstore.DB {
 // Record makes a record of octets for the next record ID.
 func Record(id ticketstore.RecordID, octets string) ticketstore.Record {
 	return ticketstore.Record{
-		ID: id, Kind: ticketstore.RecordMail, Content: bytes.NewReader([]byte(octets)), SHA256: sha256.Sum256([]byte(octets)),
+		ID: id, Kind: ticketstore.RecordMail, Content: bytes.NewReader([]byte(octets)), Digest: sha256.Sum256([]byte(octets)),
 	}
 }
 
