@@ -6,11 +6,14 @@ import (
 )
 
 const (
-	// spooledMemory is what a mail in a file may cost while it is read and filed,
-	// in octets.
-	spooledMemory = 8 << 20
-	// copies is how often the octets of a mail in memory may be there while it is
-	// read and filed: as received, as text, as HTML, as a record.
+	// largeMemory is what a large mail may cost while it is read and filed, in
+	// octets: one in a file, or in memory in pieces. Taken at once, because a mail
+	// that is put off late was sent for nothing.
+	largeMemory = 8 << 20
+	// textMemory is the part of that which text, HTML and records may take.
+	textMemory = 4 << 20
+	// copies is how often the octets of a small mail may be in memory: as received,
+	// as text, as HTML, as a record.
 	copies = 4
 )
 
@@ -28,53 +31,52 @@ type budget struct {
 
 func newBudget(octets int64) *budget { return &budget{all: octets} }
 
-// take takes n octets for a mail that will then have taken whole, and reports
-// whether they could be had.
-func (b *budget) take(n, whole int64) bool {
+// resize changes what a mail has taken from one number of octets to another, and
+// reports whether that could be had.
+func (b *budget) resize(from, to int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.allows(n, whole) {
+	if !b.allows(from, to) {
 		return false
 	}
-	b.used += n
-	if whole >= spooledMemory {
-		b.large += whole
-	}
+	b.used += to - from
+	b.large += ifLarge(to) - ifLarge(from)
 	return true
-}
-
-// give gives back all that a mail has taken.
-func (b *budget) give(whole int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.used -= whole
-	if whole >= spooledMemory {
-		b.large -= whole
-	}
 }
 
 // has reports whether a mail could have n octets now.
 func (b *budget) has(n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.allows(n, n)
+	return b.allows(0, n)
 }
 
 // allows is called with mu held.
-func (b *budget) allows(n, whole int64) bool {
-	if noBudget {
+func (b *budget) allows(from, to int64) bool {
+	if noBudget || to <= from {
 		return true
 	}
-	if whole >= spooledMemory && b.large+whole > b.all/6*5 {
+	if ifLarge(to) > 0 && b.large+to-ifLarge(from) > b.all/6*5 {
 		return false
 	}
-	return b.used+n <= b.all
+	return b.used+to-from <= b.all
+}
+
+// ifLarge is what a mail takes of the part that large ones may have.
+func ifLarge(taken int64) int64 {
+	if taken < largeMemory {
+		return 0
+	}
+	return taken
 }
 
 // memoryFor is what a mail of some size may cost.
 func (c Config) memoryFor(size int64) int64 {
-	if size > c.MemorySpool {
-		return spooledMemory
+	switch {
+	case size > c.MemorySpool:
+		return largeMemory
+	case size > oneRun:
+		return max(largeMemory, size+textMemory)
 	}
-	return min(copies*size, spooledMemory-1)
+	return copies * size
 }

@@ -98,10 +98,10 @@ type Config struct {
 	// MaxMessage is the size of the largest mail, in octets: 35 MiB.
 	MaxMessage int64
 	// MemorySpool is the size up to which a mail is received in memory, in
-	// octets: 1 MiB. A larger one goes to an unnamed file in SpoolDir.
+	// octets: 4 MiB. A larger one goes to an unnamed file in SpoolDir.
 	MemorySpool int64
 	// ContentMemory is what all mails under way may take of memory, in octets,
-	// each counted at its worst: 192 MiB, of which 20 mails in files take 160.
+	// each counted at its worst: 192 MiB, of which 20 large mails take 160.
 	ContentMemory int64
 	// MinFreeDisk is the free disk, in octets, below which mail is put off: 0,
 	// no check.
@@ -142,7 +142,7 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxErrors, 50)
 	def(&c.FreeIdle, 100)
 	def(&c.MaxMessage, 35<<20)
-	def(&c.MemorySpool, 1<<20)
+	def(&c.MemorySpool, 4<<20)
 	def(&c.ContentMemory, 192<<20)
 	def(&c.Idle, 5*time.Minute)
 	def(&c.Session, time.Hour)

@@ -1,8 +1,9 @@
 package smtpd
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"math/bits"
 	"os"
 	"slices"
@@ -16,7 +17,15 @@ const (
 	readSize  = 32 << 10
 )
 
-// spool holds the content of a mail: in memory while it is small, else in a
+// The memory of a spool is one run of octets while it is small: that is read the
+// fastest. What is behind the first octets of a large mail lies in pieces, which
+// never have to be copied to grow.
+const (
+	oneRun    = 1 << 20
+	pieceSize = 256 << 10
+)
+
+// spool holds the content of a mail: in memory while it is not large, else in a
 // file that has no name, so that nothing is left behind however we end. It is a
 // ticketstore.Content.
 type spool struct {
@@ -25,7 +34,8 @@ type spool struct {
 	taken  int64 // octets of the budget
 	size   int64 // octets seen
 	mem    []byte
-	lent   *[]byte // mem is of it; nil: mem is the spool's own
+	lent   *[]byte   // mem is of it; nil: mem is the spool's own
+	pieces []*[]byte // of pieceSize, behind oneRun octets of mem
 	file   *os.File
 	err    error // why the content could not be kept
 }
@@ -39,23 +49,20 @@ func (s *spool) keep(p []byte) {
 	if s.err != nil || s.tooLarge() {
 		return
 	}
-	if all := s.cfg.memoryFor(s.size); all > s.taken {
-		more := all - s.taken
-		if !s.budget.take(more, all) {
-			s.err = errNoMemory
-			s.forget()
-			return
-		}
-		s.taken += more
+	need := s.cfg.memoryFor(s.size)
+	if !s.budget.resize(s.taken, need) {
+		s.err = errNoMemory
+		s.forget()
+		return
 	}
+	s.taken = need
 	if s.file == nil && s.size > s.cfg.MemorySpool && !noSpool {
-		s.err = s.overflow()
+		s.err = s.overflow(s.size - int64(len(p)))
 	}
 	switch {
 	case s.err != nil:
 	case s.file == nil:
-		s.grow(len(s.mem) + len(p))
-		s.mem = append(s.mem, p...)
+		s.hold(p, int(s.size)-len(p))
 	default:
 		if _, err := s.file.Write(p); err != nil {
 			s.err = fmt.Errorf("writing to the spool: %w", err)
@@ -63,7 +70,37 @@ func (s *spool) keep(p []byte) {
 	}
 }
 
-// grow makes room for n octets in all.
+// hold takes octets into memory, which begin at a place of the content.
+func (s *spool) hold(p []byte, at int) {
+	if n := min(len(p), oneRun-at); n > 0 {
+		s.grow(at + n)
+		s.mem = append(s.mem, p[:n]...)
+		p, at = p[n:], at+n
+	}
+	for len(p) > 0 {
+		i, off := (at-oneRun)/pieceSize, (at-oneRun)%pieceSize
+		if i == len(s.pieces) {
+			s.pieces = append(s.pieces, lend(pieceSize))
+		}
+		n := copy((*s.pieces[i])[off:], p)
+		p, at = p[n:], at+n
+	}
+}
+
+// held is what memory holds from a place on, of size octets, as far as it lies in
+// one run.
+func (s *spool) held(from, size int64) []byte {
+	if from < int64(len(s.mem)) {
+		return s.mem[from:]
+	}
+	i, off := (from-oneRun)/pieceSize, (from-oneRun)%pieceSize
+	if from < oneRun || from >= size || i >= int64(len(s.pieces)) {
+		return nil
+	}
+	return (*s.pieces[i])[off:min(pieceSize, size-oneRun-i*pieceSize)]
+}
+
+// grow makes room for n octets of one run.
 func (s *spool) grow(n int) {
 	switch {
 	case n <= cap(s.mem):
@@ -72,17 +109,18 @@ func (s *spool) grow(n int) {
 	default:
 		larger := lend(n)
 		mem := append((*larger)[:0], s.mem...)
-		s.forget()
+		giveBack(s.lent)
 		s.mem, s.lent = mem, larger
 	}
 }
 
 // forget gives memory back.
 func (s *spool) forget() {
-	if s.lent != nil {
-		shelves[bits.Len(uint(cap(*s.lent)-1))].Put(s.lent)
+	giveBack(s.lent)
+	for _, m := range s.pieces {
+		giveBack(m)
 	}
-	s.mem, s.lent = nil, nil
+	s.mem, s.lent, s.pieces = nil, nil, nil
 }
 
 // leastLent is from how many octets on a spool's memory is used again.
@@ -103,11 +141,18 @@ func lend(n int) *[]byte {
 	return &m
 }
 
+// giveBack ends the use of memory that was lent, if any was.
+func giveBack(m *[]byte) {
+	if m != nil {
+		shelves[bits.Len(uint(cap(*m)-1))].Put(m)
+	}
+}
+
 func (s *spool) tooLarge() bool { return s.size > s.cfg.MaxMessage }
 
-// overflow moves what came so far into a file, which is created with mode 0600
-// and loses its name at once.
-func (s *spool) overflow() error {
+// overflow moves the octets that came so far into a file, which is created with
+// mode 0600 and loses its name at once.
+func (s *spool) overflow(octets int64) error {
 	f, err := os.CreateTemp(s.cfg.SpoolDir, "mail-*.tmp")
 	if err != nil {
 		return fmt.Errorf("creating a spool file: %w", err)
@@ -116,31 +161,50 @@ func (s *spool) overflow() error {
 	if err := os.Remove(f.Name()); err != nil {
 		return fmt.Errorf("unlinking a spool file: %w", err)
 	}
-	if _, err := f.Write(s.mem); err != nil {
-		return fmt.Errorf("writing to the spool: %w", err)
+	for at := int64(0); at < octets; {
+		n, err := f.Write(s.held(at, octets))
+		if err != nil {
+			return fmt.Errorf("writing to the spool: %w", err)
+		}
+		at += int64(n)
 	}
 	s.forget()
 	return nil
 }
 
 // ReadAt reads content that is complete.
-func (s *spool) ReadAt(p []byte, off int64) (int, error) {
+func (s *spool) ReadAt(p []byte, off int64) (n int, err error) {
 	if s.file != nil {
 		return s.file.ReadAt(p, off)
 	}
-	return bytes.NewReader(s.mem).ReadAt(p, off)
+	if off < 0 {
+		return 0, errors.New("reading before the beginning of a mail")
+	}
+	for n < len(p) {
+		b := s.held(off+int64(n), s.size)
+		if len(b) == 0 {
+			return n, io.EOF
+		}
+		n += copy(p[n:], b)
+	}
+	return n, nil
 }
 
-// InMemory returns content that is complete, nil when it is in a file. It is
-// valid until the spool is closed.
-func (s *spool) InMemory() []byte { return slices.Clip(s.mem) }
+// InMemory returns content that is complete, nil when it is in a file or in
+// pieces. It is valid until the spool is closed.
+func (s *spool) InMemory() []byte {
+	if s.pieces != nil {
+		return nil
+	}
+	return slices.Clip(s.mem)
+}
 
 // Size is the number of octets.
 func (s *spool) Size() int64 { return s.size }
 
 // close ends the use of the content: its memory will hold another mail.
 func (s *spool) close() {
-	s.budget.give(s.taken)
+	s.budget.resize(s.taken, 0)
 	s.taken = 0
 	s.forget()
 	if s.file != nil {

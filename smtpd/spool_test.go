@@ -11,22 +11,31 @@ import (
 // Spools that are open at once never share memory, however often it was used
 // before, and a closed one has nothing.
 func TestSpoolMemory(t *testing.T) {
-	cfg := Config{MaxMessage: 8 << 20, MemorySpool: 100 << 10, SpoolDir: t.TempDir()}.withDefaults()
+	dir := t.TempDir()
 	type mail struct {
 		*spool
 		want []byte
 	}
 	rapid.Check(t, func(rt *rapid.T) {
+		most := rapid.SampledFrom([]int64{100 << 10, oneRun + 700<<10}).Draw(rt, "in memory")
+		cfg := Config{MaxMessage: 8 << 20, MemorySpool: most, SpoolDir: dir}.withDefaults()
 		b := newBudget(1 << 30)
 		open := []*mail{}
-		check := func(m *mail) {
-			got := make([]byte, len(m.want))
-			if n, err := m.ReadAt(got, 0); n != len(m.want) || err != nil && err != io.EOF {
-				rt.Fatalf("%d octets of %d read, %v", n, len(m.want), err)
+		check := func(m *mail) (from int) {
+			from = rapid.IntRange(0, len(m.want)).Draw(rt, "from")
+			for _, from := range []int{0, from} {
+				got := make([]byte, len(m.want)-from)
+				if n, err := m.ReadAt(got, int64(from)); !bytes.Equal(got, m.want[from:]) || err != nil && err != io.EOF {
+					rt.Fatalf("%d octets of %d read, %v", n, len(got), err)
+				}
 			}
-			if in := m.InMemory(); !bytes.Equal(got, m.want) || in != nil && !bytes.Equal(in, m.want) || m.Size() != int64(len(m.want)) {
+			if n, err := m.ReadAt(make([]byte, len(m.want)+1), 0); n != len(m.want) || err != io.EOF {
+				rt.Fatalf("%d octets of %d read, and no more expected: %v", n, len(m.want), err)
+			}
+			if in := m.InMemory(); in != nil && !bytes.Equal(in, m.want) || m.Size() != int64(len(m.want)) {
 				rt.Fatal("a mail holds the octets of another")
 			}
+			return from
 		}
 		for i := range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			n := rapid.IntRange(0, 4).Draw(rt, "mail")
@@ -35,15 +44,15 @@ func TestSpoolMemory(t *testing.T) {
 				n = len(open) - 1
 			}
 			m := open[n]
-			if piece := rapid.SampledFrom([]int{0, 1, 3000, 8 << 10, 20_000, 64 << 10}).Draw(rt, "octets"); piece > 0 {
+			if piece := rapid.SampledFrom([]int{0, 1, 3000, 8 << 10, 20_000, 64 << 10, 300_000, oneRun}).Draw(rt, "octets"); piece > 0 {
 				p := bytes.Repeat([]byte{byte(i)}, piece)
 				m.keep(p)
 				m.want = append(m.want, p...)
 				continue
 			}
-			check(m)
+			from := check(m)
 			m.close()
-			if n, _ := m.ReadAt(make([]byte, 1), 0); n > 0 || m.InMemory() != nil {
+			if n, _ := m.ReadAt(make([]byte, 1), int64(from)); n > 0 || m.InMemory() != nil {
 				rt.Fatal("a closed spool can be read")
 			}
 			open = append(open[:n], open[n+1:]...)

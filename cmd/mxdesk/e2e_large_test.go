@@ -55,7 +55,7 @@ addresses = ["support@desk.example"]
 		if _, err := fmt.Fprintf(w.conn, "From: <ann@customer.example>\r\nSubject: large %d\r\nMessage-ID: <%d@customer.example>\r\n\r\n", i, i); err != nil {
 			t.Fatal(err)
 		}
-		if err := content(w.conn, 1<<20); err != nil { // beyond the memory spool
+		if err := content(w.conn, 1<<20); err != nil {
 			t.Fatal(err)
 		}
 	}
