@@ -5,9 +5,9 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"mxdesk/ticketstore"
@@ -116,7 +116,9 @@ func checkARC(ctx context.Context, d dns, v *view) ticketstore.ARCResult {
 	if problem := c.claims(); problem != "" {
 		return ticketstore.ARCResult{Result: resultFail, Reason: "the ARC chain is broken: " + problem}
 	}
-	c.prepare(ctx, d, v.in.Now)
+	if c.prepare(ctx, d, v.in.Now); d.missed() {
+		return ticketstore.ARCResult{}
+	}
 	return c.outcome(ctx, v)
 }
 
@@ -162,19 +164,15 @@ func (c *chain) prepare(ctx context.Context, d dns, now time.Time) {
 	for _, s := range list[1:] {
 		s.checkSigner()
 	}
-	var wg sync.WaitGroup
-	places := make(chan struct{}, arcLookups)
+	var fetches []func()
 	for _, s := range list {
-		if s.result != "" {
-			continue
+		if s.result == "" {
+			fetches = append(fetches, func() { s.fetchKey(ctx, d) })
 		}
-		places <- struct{}{}
-		wg.Go(func() {
-			s.fetchKey(ctx, d)
-			<-places
-		})
 	}
-	wg.Wait()
+	for some := range slices.Chunk(fetches, arcLookups) {
+		d.together(some...)
+	}
 }
 
 // outcome verifies, and stops at the first signature that is not good.

@@ -114,15 +114,23 @@ func cached[T any](ctx context.Context, c *cache, q question,
 	}
 }
 
+// kept returns an answer that is remembered, or nil. It is called with mu held.
+func (c *cache) kept(q question) *answer {
+	for _, m := range [...]map[question]*answer{c.young, c.old} {
+		if a, ok := m[q]; ok && time.Now().Before(a.expires) {
+			return a
+		}
+	}
+	return nil
+}
+
 // find returns the answer to a question; mine says that the caller is to look
 // it up and to call finish.
 func (c *cache) find(q question) (a *answer, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, m := range []map[question]*answer{c.young, c.old} {
-		if a, ok := m[q]; ok && time.Now().Before(a.expires) {
-			return a, false
-		}
+	if a := c.kept(q); a != nil {
+		return a, false
 	}
 	if a, ok := c.running[q]; ok {
 		return a, false

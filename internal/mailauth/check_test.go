@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/emersion/go-msgauth/dkim"
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"mxdesk/internal/address"
@@ -99,10 +100,17 @@ func sign(t testing.TB, raw, domain string, change ...func(*dkim.SignOptions)) s
 	return b.String()
 }
 
+// check checks a mail, and once more with the answers remembered: that must not
+// make a difference.
 func check(t testing.TB, zone dnstest.Zone, in Input) ticketstore.Verdict {
 	t.Helper()
 	s := dnstest.New(t, zone)
-	return New(Config{AuthservID: "desk.example", Resolver: NewResolver([]string{s.Addr})}).Check(t.Context(), in)
+	c := New(Config{AuthservID: "desk.example", Resolver: NewResolver([]string{s.Addr})})
+	v := c.Check(t.Context(), in)
+	if diff := cmp.Diff(v, c.Check(t.Context(), in)); diff != "" {
+		t.Errorf("with the answers remembered (-asked, +remembered):\n%s", diff)
+	}
+	return v
 }
 
 func TestCheck(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"mxdesk/internal/address"
@@ -41,13 +40,15 @@ func (o dkimOutcome) counts() bool { return o.result == resultPass && !o.testing
 // author are taken first.
 func checkDKIM(ctx context.Context, d dns, v *view, author address.Domain) []dkimOutcome {
 	chosen := v.choose(author)
-	var wg sync.WaitGroup
+	var fetches []func()
 	for _, s := range chosen {
 		if s.checkDKIM(v.in.Now); s.result == "" {
-			wg.Go(func() { s.fetchKey(ctx, d) })
+			fetches = append(fetches, func() { s.fetchKey(ctx, d) })
 		}
 	}
-	wg.Wait()
+	if d.together(fetches...); d.missed() {
+		return nil
+	}
 	out := make([]dkimOutcome, 0, len(chosen)+1)
 	for _, s := range chosen {
 		s.verifyDKIM(ctx, v)

@@ -12,7 +12,6 @@ package mailauth
 import (
 	"context"
 	"net/netip"
-	"sync"
 	"time"
 
 	"mxdesk/internal/address"
@@ -88,7 +87,7 @@ func (c *Checker) Check(ctx context.Context, in Input) ticketstore.Verdict {
 	} else {
 		ctx, cancel := context.WithTimeout(ctx, c.conf.Budget)
 		defer cancel()
-		e.run(ctx, dns{c.conf.Resolver})
+		e = e.run(ctx, c.conf.Resolver)
 	}
 	v := e.verdict()
 	if in.Header.FromErr == nil && c.ownMachine(in, e.route) {
@@ -154,27 +153,38 @@ func (e *evaluation) skip(reason string) {
 	e.arc = ticketstore.ARCResult{Result: resultNone}
 }
 
-func (e *evaluation) run(ctx context.Context, d dns) {
+// run makes all checks, with what is remembered when that is enough.
+func (e *evaluation) run(ctx context.Context, r Resolver) *evaluation {
+	if c, ok := r.(*cache); ok {
+		quick, known := *e, dns{&recall{c: c}}
+		if quick.ask(ctx, known); !known.missed() {
+			return &quick
+		}
+	}
+	e.ask(ctx, dns{r})
+	return e
+}
+
+func (e *evaluation) ask(ctx context.Context, d dns) {
 	e.tree = newTree(d)
 	v := newView(e.in)
-	var wg sync.WaitGroup
-	wg.Go(func() {
+	d.together(func() {
+		e.policy = e.tree.policy(ctx, e.author)
+	}, func() {
 		e.spf = e.checkSPF(ctx, d)
 		if e.spf.result == resultPass {
 			e.prepare(ctx, e.spf.domain)
 		}
-	})
-	wg.Go(func() {
+	}, func() {
 		e.dkim = append(checkDKIM(ctx, d, v, e.author), e.said.dkim...)
 		for _, o := range e.dkim {
 			if o.counts() {
 				e.prepare(ctx, o.domain)
 			}
 		}
+	}, func() {
+		e.arc = checkARC(ctx, d, v)
 	})
-	wg.Go(func() { e.arc = checkARC(ctx, d, v) })
-	wg.Go(func() { e.policy = e.tree.policy(ctx, e.author) })
-	wg.Wait()
 	e.align(ctx)
 }
 

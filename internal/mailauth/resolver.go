@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -77,6 +78,29 @@ func (c *watchedConn) Read(b []byte) (int, error) {
 // temporary. A server that refuses or talks nonsense is trouble on our side
 // and must not become a verdict about the sender.
 type dns struct{ r Resolver }
+
+// together runs functions that ask, side by side unless no answer is waited for.
+func (d dns) together(fns ...func()) {
+	if _, ok := d.r.(*recall); ok {
+		for _, fn := range fns {
+			if !d.missed() {
+				fn()
+			}
+		}
+		return
+	}
+	var wg sync.WaitGroup
+	for _, fn := range fns {
+		wg.Go(fn)
+	}
+	wg.Wait()
+}
+
+// missed reports whether what was found out counts for nothing; see recall.
+func (d dns) missed() bool {
+	r, ok := d.r.(*recall)
+	return ok && r.missed
+}
 
 func (d dns) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	v, err := d.r.LookupTXT(ctx, absolute(name))

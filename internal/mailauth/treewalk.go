@@ -38,12 +38,12 @@ type step struct {
 func (t *tree) walk(ctx context.Context, d address.Domain) []*step {
 	names := walkNames(d)
 	steps := make([]*step, len(names))
-	var wg sync.WaitGroup
+	asks := make([]func(), len(names))
 	for i, name := range names {
-		steps[i] = t.step(name)
-		wg.Go(func() { steps[i].once.Do(func() { t.ask(ctx, steps[i]) }) })
+		s := t.step(name)
+		steps[i], asks[i] = s, func() { s.once.Do(func() { t.ask(ctx, s) }) }
 	}
-	wg.Wait()
+	t.dns.together(asks...)
 	return steps
 }
 
