@@ -7,14 +7,14 @@ import (
 
 const (
 	// largeMemory is what a large mail may cost while it is read and filed, in
-	// octets: one in a file, or in memory in pieces. Taken at once, because a mail
-	// that is put off late was sent for nothing.
+	// octets, besides its own behind the first oneRun.
 	largeMemory = 8 << 20
-	// textMemory is the part of that which text, HTML and records may take.
-	textMemory = 4 << 20
-	// copies is how often the octets of a small mail may be in memory: as received,
-	// as text, as HTML, as a record.
+	// copies is how often the octets of a small mail may be in memory while it is
+	// read and filed: as received, as text, as HTML, as a record.
 	copies = 4
+	// piecesShare is the part of all memory that pieces may take, besides: one in
+	// so many.
+	piecesShare = 12
 )
 
 // errNoMemory: the mails under way take all the memory that they may.
@@ -27,56 +27,78 @@ type budget struct {
 	mu          sync.Mutex
 	all         int64
 	used, large int64 // by all mails, and by large ones
+	pieces      int64 // octets
 }
 
 func newBudget(octets int64) *budget { return &budget{all: octets} }
 
-// resize changes what a mail has taken from one number of octets to another, and
-// reports whether that could be had.
-func (b *budget) resize(from, to int64) bool {
+// take takes n octets for a mail that will then have taken whole, and reports
+// whether they could be had.
+func (b *budget) take(n, whole int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.allows(from, to) {
+	if !b.allows(n, whole) {
 		return false
 	}
-	b.used += to - from
-	b.large += ifLarge(to) - ifLarge(from)
+	b.used += n
+	if whole >= largeMemory {
+		b.large += whole
+	}
 	return true
+}
+
+// give gives back all that a mail has taken.
+func (b *budget) give(whole int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= whole
+	if whole >= largeMemory {
+		b.large -= whole
+	}
 }
 
 // has reports whether a mail could have n octets now.
 func (b *budget) has(n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.allows(0, n)
+	return b.allows(n, n)
+}
+
+// takePieces takes n pieces for a mail that would otherwise be in a file, and
+// reports whether they could be had.
+func (b *budget) takePieces(n int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	more := int64(n) * pieceSize
+	if b.pieces+more > b.all/piecesShare && !noSpool {
+		return false
+	}
+	b.pieces += more
+	return true
+}
+
+// givePieces gives n pieces back.
+func (b *budget) givePieces(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pieces -= int64(n) * pieceSize
 }
 
 // allows is called with mu held.
-func (b *budget) allows(from, to int64) bool {
-	if noBudget || to <= from {
+func (b *budget) allows(n, whole int64) bool {
+	if noBudget {
 		return true
 	}
-	if ifLarge(to) > 0 && b.large+to-ifLarge(from) > b.all/6*5 {
+	if whole >= largeMemory && b.large+whole > b.all/6*5 {
 		return false
 	}
-	return b.used+to-from <= b.all
-}
-
-// ifLarge is what a mail takes of the part that large ones may have.
-func ifLarge(taken int64) int64 {
-	if taken < largeMemory {
-		return 0
-	}
-	return taken
+	return b.used+n <= b.all
 }
 
 // memoryFor is what a mail of some size may cost.
 func (c Config) memoryFor(size int64) int64 {
-	switch {
-	case size > c.MemorySpool:
+	if size > min(c.MemorySpool, oneRun) {
 		return largeMemory
-	case size > oneRun:
-		return max(largeMemory, size+textMemory)
 	}
 	return copies * size
 }

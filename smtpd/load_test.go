@@ -248,25 +248,25 @@ func TestBudgetLeavesRoomForSmallMails(t *testing.T) {
 	b := newBudget(c.ContentMemory)
 	large := c.memoryFor(25 << 20)
 	n := 0
-	for b.resize(0, large) {
+	for b.take(large, large) {
 		n++
 	}
 	if n != 20 {
 		t.Errorf("%d mails of 25 MiB fit, want 20", n)
 	}
-	if small := c.memoryFor(2 << 10); !b.has(small) || !b.resize(0, small) {
+	if small := c.memoryFor(2 << 10); !b.has(small) || !b.take(small, small) {
 		t.Error("a small mail finds no room beside them")
 	}
 	if b.has(large) {
 		t.Error("one more large mail would fit, but did not")
 	}
-	b.resize(large, 0)
-	if !b.resize(0, large) {
+	b.give(large)
+	if !b.take(large, large) {
 		t.Error("what was given back is not there")
 	}
 	small := c.memoryFor(1 << 20)
 	n = 0
-	for b.resize(0, small) {
+	for b.take(small, small) {
 		if n++; n > 1000 {
 			t.Fatal("small mails are not bounded")
 		}

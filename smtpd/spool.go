@@ -19,7 +19,7 @@ const (
 
 // The memory of a spool is one run of octets while it is small: that is read the
 // fastest. What is behind the first octets of a large mail lies in pieces, which
-// never have to be copied to grow.
+// never have to be copied to grow, as long as there are any for it.
 const (
 	oneRun    = 1 << 20
 	pieceSize = 256 << 10
@@ -49,14 +49,16 @@ func (s *spool) keep(p []byte) {
 	if s.err != nil || s.tooLarge() {
 		return
 	}
-	need := s.cfg.memoryFor(s.size)
-	if !s.budget.resize(s.taken, need) {
-		s.err = errNoMemory
-		s.forget()
-		return
+	if all := s.cfg.memoryFor(s.size); all > s.taken {
+		more := all - s.taken
+		if !s.budget.take(more, all) {
+			s.err = errNoMemory
+			s.forget()
+			return
+		}
+		s.taken += more
 	}
-	s.taken = need
-	if s.file == nil && s.size > s.cfg.MemorySpool && !noSpool {
+	if s.file == nil && !s.makeRoom() {
 		s.err = s.overflow(s.size - int64(len(p)))
 	}
 	switch {
@@ -70,6 +72,22 @@ func (s *spool) keep(p []byte) {
 	}
 }
 
+// makeRoom has as many pieces as the octets seen need, and reports whether they
+// may stay in memory.
+func (s *spool) makeRoom() bool {
+	if s.size > s.cfg.MemorySpool && !noSpool {
+		return false
+	}
+	more := int((s.size-oneRun+pieceSize-1)/pieceSize) - len(s.pieces)
+	if more > 0 && !s.budget.takePieces(more) {
+		return false
+	}
+	for ; more > 0; more-- {
+		s.pieces = append(s.pieces, lend(pieceSize))
+	}
+	return true
+}
+
 // hold takes octets into memory, which begin at a place of the content.
 func (s *spool) hold(p []byte, at int) {
 	if n := min(len(p), oneRun-at); n > 0 {
@@ -79,9 +97,6 @@ func (s *spool) hold(p []byte, at int) {
 	}
 	for len(p) > 0 {
 		i, off := (at-oneRun)/pieceSize, (at-oneRun)%pieceSize
-		if i == len(s.pieces) {
-			s.pieces = append(s.pieces, lend(pieceSize))
-		}
 		n := copy((*s.pieces[i])[off:], p)
 		p, at = p[n:], at+n
 	}
@@ -120,6 +135,7 @@ func (s *spool) forget() {
 	for _, m := range s.pieces {
 		giveBack(m)
 	}
+	s.budget.givePieces(len(s.pieces))
 	s.mem, s.lent, s.pieces = nil, nil, nil
 }
 
@@ -204,7 +220,7 @@ func (s *spool) Size() int64 { return s.size }
 
 // close ends the use of the content: its memory will hold another mail.
 func (s *spool) close() {
-	s.budget.resize(s.taken, 0)
+	s.budget.give(s.taken)
 	s.taken = 0
 	s.forget()
 	if s.file != nil {

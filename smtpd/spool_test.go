@@ -17,9 +17,9 @@ func TestSpoolMemory(t *testing.T) {
 		want []byte
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		most := rapid.SampledFrom([]int64{100 << 10, oneRun + 700<<10}).Draw(rt, "in memory")
-		cfg := Config{MaxMessage: 8 << 20, MemorySpool: most, SpoolDir: dir}.withDefaults()
-		b := newBudget(1 << 30)
+		most := rapid.SampledFrom([]int64{100 << 10, oneRun + 700<<10, 6 << 20}).Draw(rt, "in memory")
+		cfg := Config{MaxMessage: 64 << 20, MemorySpool: most, SpoolDir: dir}.withDefaults()
+		b := newBudget(rapid.SampledFrom([]int64{1 << 30, 60 << 20}).Draw(rt, "budget"))
 		open := []*mail{}
 		check := func(m *mail) (from int) {
 			from = rapid.IntRange(0, len(m.want)).Draw(rt, "from")
@@ -37,6 +37,19 @@ func TestSpoolMemory(t *testing.T) {
 			}
 			return from
 		}
+		books := func() {
+			var used, large, pieces int64
+			for _, m := range open {
+				used += m.taken
+				if m.taken >= largeMemory {
+					large += m.taken
+				}
+				pieces += int64(len(m.pieces)) * pieceSize
+			}
+			if b.used != used || b.large != large || b.pieces != pieces || pieces > b.all/piecesShare {
+				rt.Fatalf("the budget counts %d octets, %d of large mails, %d of pieces, but it is %d, %d, %d", b.used, b.large, b.pieces, used, large, pieces)
+			}
+		}
 		for i := range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			n := rapid.IntRange(0, 4).Draw(rt, "mail")
 			if n >= len(open) {
@@ -48,6 +61,7 @@ func TestSpoolMemory(t *testing.T) {
 				p := bytes.Repeat([]byte{byte(i)}, piece)
 				m.keep(p)
 				m.want = append(m.want, p...)
+				books()
 				continue
 			}
 			from := check(m)
@@ -61,8 +75,7 @@ func TestSpoolMemory(t *testing.T) {
 			check(m)
 			m.close()
 		}
-		if b.used != 0 {
-			rt.Fatalf("%d octets of the budget were not given back", b.used)
-		}
+		open = nil
+		books()
 	})
 }

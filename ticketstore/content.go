@@ -31,7 +31,7 @@ var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // WriteContent writes the octets of c from one place to another, all of them or
 // an error. Of Content that has a method InMemory() []byte, which returns nil when
-// it is in a file after all, nothing is copied.
+// they do not lie in one run of memory, nothing is copied.
 func WriteContent(w io.Writer, c Content, from, to int64) error {
 	if m, ok := c.(interface{ InMemory() []byte }); ok {
 		if b := m.InMemory(); b != nil && 0 <= from && from <= to && to <= int64(len(b)) {

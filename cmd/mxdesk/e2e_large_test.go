@@ -18,7 +18,7 @@ import (
 // where that can be had. MXDESK_LARGE is the size of each mail in MiB.
 func TestLargeMailsAtOnce(t *testing.T) {
 	const fit, more = 20, 20
-	size := envNumber(t, "MXDESK_LARGE", 2) << 20
+	size := envNumber(t, "MXDESK_LARGE", 5) << 20
 	d := install(t, `hostname = "mx.desk.example"
 log_level = "warn"
 [smtp]
@@ -97,7 +97,7 @@ addresses = ["support@desk.example"]
 }
 
 // The large mails find a server that takes as many as come, and one that keeps
-// them in memory.
+// all of them in memory.
 func TestLargeMailsFindFaults(t *testing.T) {
 	if raced() {
 		t.Skip("memory is judged without the race detector")

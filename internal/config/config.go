@@ -98,8 +98,8 @@ func (r Relay) Unix() bool { return r.unix }
 type Limits struct {
 	MessageSize    Size     `toml:"message_size" default:"35MiB" min:"1KiB" max:"1GiB" doc:"Largest mail accepted; RFC 5321 section 4.5.3.1.7 asks for 64KiB at least."`
 	HeaderSize     Size     `toml:"header_size" default:"256KiB" min:"16KiB" max:"1MiB" doc:"Octets of a mail's header that are read. A longer one is refused by nobody: the mail is filed with what was read, never counts as authenticated, and says so."`
-	MemorySpool    Size     `toml:"memory_spool" default:"4MiB" min:"1KiB" max:"64MiB" doc:"A mail up to this size is received in memory, a larger one in a temporary file."`
-	Memory         Size     `toml:"memory" default:"256MiB" min:"64MiB" max:"1TiB" doc:"Memory to stay within. Mails under way may take three quarters of it, counted at their worst (8MiB for one of more than 1MiB, of which 20 fit into the default; one of more than 4MiB that memory_spool keeps in memory takes 4MiB besides its octets); beyond that, mail is put off with 452."`
+	MemorySpool    Size     `toml:"memory_spool" default:"4MiB" min:"1KiB" max:"64MiB" doc:"A mail up to this size is received in memory, a larger one in a temporary file; so is one of more than 1MiB when others take what there is for those in memory, a sixteenth of the limit below."`
+	Memory         Size     `toml:"memory" default:"256MiB" min:"64MiB" max:"1TiB" doc:"Memory to stay within. Mails under way may take three quarters of it, counted at their worst (8MiB for one of more than 1MiB or memory_spool, of which 20 fit into the default); beyond that, mail is put off with 452."`
 	MinFreeDisk    Size     `toml:"min_free_disk" default:"64MiB" min:"0B" max:"1TiB" doc:"With less free disk, mail is put off with 452."`
 	IdleTimeout    Duration `toml:"idle_timeout" default:"5m" min:"1s" max:"1h" doc:"Silence of a client before the connection ends (RFC 5321 section 4.5.3.2.7)."`
 	SessionTimeout Duration `toml:"session_timeout" default:"1h" min:"1s" max:"24h" doc:"Longest connection."`

@@ -9,8 +9,8 @@ import (
 // may write to them, nor keep them when the reading is over.
 
 // inMemory returns the octets from one place to another of a mail that has a
-// method InMemory() []byte, which returns nil when it is in a file after all; else
-// nil.
+// method InMemory() []byte, which returns nil when they do not lie in one run of
+// memory; else nil.
 func inMemory(src io.ReaderAt, from, to int64) []byte {
 	if m, ok := src.(interface{ InMemory() []byte }); ok {
 		if b := m.InMemory(); b != nil && 0 <= from && from <= to && to <= int64(len(b)) {
