@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -165,14 +164,17 @@ func (c *chain) prepare(ctx context.Context, d dns, now time.Time) {
 		s.checkSigner()
 	}
 	var fetches []func()
+	places := make(chan struct{}, arcLookups)
 	for _, s := range list {
 		if s.result == "" {
-			fetches = append(fetches, func() { s.fetchKey(ctx, d) })
+			fetches = append(fetches, func() {
+				places <- struct{}{}
+				s.fetchKey(ctx, d)
+				<-places
+			})
 		}
 	}
-	for some := range slices.Chunk(fetches, arcLookups) {
-		d.together(some...)
-	}
+	d.together(fetches...)
 }
 
 // outcome verifies, and stops at the first signature that is not good.

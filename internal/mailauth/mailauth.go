@@ -4,9 +4,10 @@
 // Authentication-Results field and finds forged ones (RFC 8601), and notes
 // what became of a chain of ARC seals (RFC 8617).
 //
-// All lookups of one mail run at the same time and share one time budget. DNS
-// that does not answer is never a pass and never a reason to refuse for good:
-// it gives a temporary error wherever the answer could have mattered.
+// All lookups of one mail share one time budget, and run at the same time where
+// their answers are not remembered. DNS that does not answer is never a pass and
+// never a reason to refuse for good: it gives a temporary error wherever the
+// answer could have mattered.
 package mailauth
 
 import (
@@ -129,6 +130,7 @@ type evaluation struct {
 	said    testimony
 	skipped string // why nothing was looked up
 	tree    *tree
+	bodies  *bodies // shared by both passes of run
 	spf     spfOutcome
 	dkim    []dkimOutcome
 	arc     ticketstore.ARCResult
@@ -155,6 +157,7 @@ func (e *evaluation) skip(reason string) {
 
 // run makes all checks, with what is remembered when that is enough.
 func (e *evaluation) run(ctx context.Context, r Resolver) *evaluation {
+	e.bodies = new(bodies)
 	if c, ok := r.(*cache); ok {
 		quick, known := *e, dns{&recall{c: c}}
 		if quick.ask(ctx, known); !known.missed() {
@@ -168,6 +171,7 @@ func (e *evaluation) run(ctx context.Context, r Resolver) *evaluation {
 func (e *evaluation) ask(ctx context.Context, d dns) {
 	e.tree = newTree(d)
 	v := newView(e.in)
+	v.bodies = e.bodies
 	d.together(func() {
 		e.policy = e.tree.policy(ctx, e.author)
 	}, func() {

@@ -21,8 +21,11 @@ type view struct {
 	all    []*signature     // as they stand in DKIM-Signature fields
 	byName map[string][]int // indexes of fields, by name in lower case
 
-	simple, relaxed body
+	*bodies
 }
+
+// bodies are the hashes of a mail's body, in the forms in which it may be signed.
+type bodies struct{ simple, relaxed body }
 
 // body is the hash of the mail's body in one form, made when it is first asked
 // for.
@@ -35,7 +38,7 @@ type body struct {
 const signatureName = "DKIM-Signature"
 
 func newView(in Input) *view {
-	v := &view{in: in, byName: map[string][]int{}}
+	v := &view{in: in, byName: map[string][]int{}, bodies: new(bodies)}
 	for i := range in.Header.Fields {
 		f := &in.Header.Fields[i]
 		if !plainName(f.Name) {
