@@ -54,6 +54,8 @@ func (s *spool) keep(p []byte) {
 		if !s.budget.take(more, all) {
 			s.err = errNoMemory
 			s.forget()
+			s.budget.give(s.taken) // at once: the rest of the content is only read over
+			s.taken = 0
 			return
 		}
 		s.taken += more
