@@ -21,6 +21,7 @@ const (
 	trustedClock   = false // what is due far ahead is waited for
 	keptErased     = false // the record of what was erased stays
 	anySchema      = false // a store of a later schema is opened
+	timesWritten   = 1     // how often a record is written, one behind the other
 )
 
 // stoodStill reports whether a change waited out a standstill of the process. One

@@ -26,6 +26,7 @@ var (
 	trustedClock   = fault == "trusted-clock"
 	keptErased     = fault == "kept-erased"
 	anySchema      = fault == "any-schema"
+	timesWritten   = map[bool]int{false: 1, true: 2}[fault == "written-twice"]
 )
 
 // earlyBy is long enough for a kill to fall between, however fast the disk is.

@@ -359,13 +359,15 @@ func (s *segments) append(r Record, crc uint32) (place, error) {
 	if s.whole = s.whole && int64(len(s.group.octets))+p.end()-p.offset <= embedOctets; s.whole {
 		w = io.MultiWriter(s.w, &s.group)
 	}
-	if _, err := w.Write(encodeHead(h, meta)); err != nil {
-		return place{}, err
+	for range timesWritten {
+		if _, err := w.Write(encodeHead(h, meta)); err != nil {
+			return place{}, err
+		}
+		if err := WriteContent(w, r.Content, 0, p.body); err != nil {
+			return place{}, err
+		}
+		s.end += p.end() - p.offset
 	}
-	if err := WriteContent(w, r.Content, 0, p.body); err != nil {
-		return place{}, err
-	}
-	s.end = p.end()
 	return p, nil
 }
 
