@@ -34,6 +34,13 @@ func NewIntake(auth Authenticator, cfg Config) *Intake {
 // Trace and Distrusted, and Transaction and Received when they are empty. It
 // never fails: what cannot be read makes a Message marked as Unreadable.
 func (i *Intake) Read(ctx context.Context, env ticketstore.Envelope, c ticketstore.Content) desk.Inbound {
+	in, _ := i.read(ctx, env, c, new(textShare)) // which nothing waits for
+	return in
+}
+
+// read is Read within a share of memory, which is in use as long as the result
+// is. The error is that of a context that ended while it waited for memory.
+func (i *Intake) read(ctx context.Context, env ticketstore.Envelope, c ticketstore.Content, memory *textShare) (desk.Inbound, error) {
 	if env.Received.IsZero() {
 		env.Received = time.Now()
 	}
@@ -56,13 +63,12 @@ func (i *Intake) Read(ctx context.Context, env ticketstore.Envelope, c ticketsto
 	for _, f := range i.auth.Distrusted(in) {
 		env.Distrusted = append(env.Distrusted, f.Raw)
 	}
-	return desk.Inbound{
-		Envelope: env,
-		Content:  c,
-		Message:  i.readBody(env, c, h),
-		Verdict:  verdict,
-		Now:      env.Received,
+	if err := memory.take(ctx, c.Size()); err != nil { // behind all waiting for DNS
+		return desk.Inbound{}, err
 	}
+	m := i.readBody(env, c, h)
+	memory.keep(m)
+	return desk.Inbound{Envelope: env, Content: c, Message: m, Verdict: verdict, Now: env.Received}, nil
 }
 
 // Admit refuses what nobody may send, by whatever way it came: a mail that is

@@ -31,6 +31,7 @@ type Server struct {
 	parked       atomic.Int64  // connections in the lobby
 	load         load
 	memory       *budget // for content under way
+	texts        *texts  // for what is read of it
 
 	base   context.Context // of everything done for a client; ends when it is cut
 	cut    context.CancelFunc
@@ -64,6 +65,7 @@ func New(d Desk, auth Authenticator, cfg Config) *Server {
 		rcpts:     newRate(cfg.RecipientsPerMinute),
 		parkAfter: parkAfter,
 		memory:    newBudget(cfg.ContentMemory),
+		texts:     newTexts(cfg.ContentMemory / textsShare),
 		stop:      make(chan struct{}),
 		drained:   make(chan struct{}),
 	}

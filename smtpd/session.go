@@ -317,7 +317,12 @@ func (s *session) take(tx *transaction, content *spool) (desk.Receipt, error) {
 	}
 	ctx, cancel := context.WithTimeout(s.srv.base, s.srv.cfg.Idle)
 	defer cancel()
-	in := s.srv.intake.Read(ctx, env, content)
+	memory := textShare{of: s.srv.texts}
+	defer memory.give()
+	in, err := s.srv.intake.read(ctx, env, content, &memory)
+	if err != nil {
+		return desk.Receipt{}, busyNow(tx.log)
+	}
 	if in.Message.Cut {
 		tx.log.Info().Str("event", EventHeaderCut).Msg("the header is larger than what is read of it")
 	}

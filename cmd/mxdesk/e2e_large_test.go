@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -96,6 +97,65 @@ addresses = ["support@desk.example"]
 	d.check()
 }
 
+// 160 mails whose text is nine times as large as they are come at once. They are
+// read in their turn, within the limit of memory.
+func TestMailsThatGrowAtOnce(t *testing.T) {
+	d := install(t, `hostname = "mx.desk.example"
+log_level = "warn"
+[smtp]
+listen = ["127.0.0.1:0"]
+trust_loopback = true
+[dns]
+servers = []
+[limits]
+memory = "64MiB"
+[mailbox.support]
+addresses = ["support@desk.example"]
+`)
+	confined := !raced() && confine(t, d, 64<<20)
+	server := d.start()
+	body := strings.Repeat("<blockquote>", 40) + strings.Repeat("a<br>", 19_800)
+	codes := make([]int, 160)
+	clients := make([]*wire, len(codes))
+	for i := range clients {
+		w := mustConnect(t, server.addr, fmt.Sprintf("127.0.0.%d", 2+i%10))
+		w.want(t, 250, "MAIL FROM:<ann@customer.example>")
+		w.want(t, 250, "RCPT TO:<support@desk.example>")
+		w.want(t, 354, "DATA")
+		head := fmt.Sprintf("From: <ann@customer.example>\r\nSubject: growing %[1]d\r\nMessage-ID: <g%[1]d@customer.example>\r\nContent-Type: text/html\r\n\r\n", i)
+		if _, err := io.WriteString(w.conn, head+body); err != nil {
+			t.Fatal(err)
+		}
+		clients[i] = w
+	}
+	var wg sync.WaitGroup
+	for i, w := range clients {
+		wg.Go(func() {
+			if _, err := io.WriteString(w.conn, "\r\n.\r\n"); err == nil {
+				codes[i] = w.answer().code
+			}
+		})
+	}
+	wg.Wait()
+	count := map[int]int{}
+	for _, c := range codes {
+		count[c]++
+	}
+	if count[0] > 0 {
+		t.Fatalf("%d connections broke off, as they do when the memory went beyond its limit", count[0])
+	}
+	most := server.memory(t, "RssAnon")
+	t.Logf("%d mails: %v; memory %d MiB behind them; held to its limit by the kernel: %v", len(codes), count, most>>10, confined)
+	if count[250]+count[452] != len(codes) || count[250] < len(codes)/2 {
+		t.Errorf("answered %v", count)
+	}
+	if most > 64<<10 && !raced() {
+		t.Errorf("the memory went beyond its limit, to %d MiB", most>>10)
+	}
+	server.stop(t)
+	d.check()
+}
+
 // The large mails find a server that takes as many as come, and one that keeps
 // all of them in memory.
 func TestLargeMailsFindFaults(t *testing.T) {
@@ -103,6 +163,7 @@ func TestLargeMailsFindFaults(t *testing.T) {
 		t.Skip("memory is judged without the race detector")
 	}
 	findsFault(t, "TestLargeMailsAtOnce", "no-budget", "answered map[250:40]", "MXDESK_LARGE=1")
+	findsFault(t, "TestMailsThatGrowAtOnce", "no-budget", "the memory went beyond its limit")
 	findsFault(t, "TestLargeMailsAtOnce", "no-spool", "the memory went beyond its limit", "MXDESK_LARGE=16")
 }
 
