@@ -281,7 +281,7 @@ func TestSpoolTroubleIsTemporary(t *testing.T) {
 	cfg.MemorySpool, cfg.SpoolDir = 10, cfg.SpoolDir+"/missing"
 	synctest.Test(t, func(t *testing.T) {
 		mails, said := play(t, cfg, opening+"DATA\r\n"+strings.Repeat("line\r\n", 1000)+".\r\nQUIT\r\n")
-		if n := len(said); len(mails) != 0 || n < 2 || !strings.HasPrefix(said[n-2], "452 4.3.1") || !strings.HasPrefix(said[n-1], "221") {
+		if n := len(said); len(mails) != 0 || n < 2 || !strings.HasPrefix(said[n-2], "451 4.3.0") || !strings.HasPrefix(said[n-1], "221") {
 			t.Errorf("accepted %q, said %q", mails, said)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -309,7 +310,10 @@ func (s *session) take(tx *transaction, content *spool) (desk.Receipt, error) {
 	}
 	if content.err != nil {
 		tx.log.Error().Str("event", EventTrouble).Str("error", content.err.Error()).Msg("mail not received")
-		return desk.Receipt{}, say(452, 4, 3, 1, "not enough room for the mail, please try again later")
+		if errors.Is(content.err, syscall.ENOSPC) || errors.Is(content.err, syscall.EDQUOT) {
+			return desk.Receipt{}, say(452, 4, 3, 1, "not enough room for the mail, please try again later")
+		}
+		return desk.Receipt{}, say(451, 4, 3, 0, "the mail could not be kept here, please try again later")
 	}
 	env, open := s.envelope(tx)
 	if !open {
