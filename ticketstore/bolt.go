@@ -362,14 +362,10 @@ func schemaOf(b *bolt.DB) (n uint32, err error) {
 				return fmt.Errorf("%w, or it is none of mxdesk: bucket %s is missing", ErrDamaged, name)
 			}
 		}
-		v := tx.Bucket(bMeta).Get(schemaKey)
-		if len(v) != 4 || binary.BigEndian.Uint32(v) == 0 {
-			return fmt.Errorf("%w: its schema version is missing", ErrDamaged)
+		if n, err = schemaIn(tx.Bucket(bMeta)); err == nil && n > schema && !anySchema {
+			err = fmt.Errorf("%w: schema %d, this one reads %d", ErrSchema, n, schema)
 		}
-		if n = binary.BigEndian.Uint32(v); n > schema && !anySchema {
-			return fmt.Errorf("%w: schema %d, this one reads %d", ErrSchema, n, schema)
-		}
-		return nil
+		return err
 	})
 }
 

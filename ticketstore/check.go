@@ -84,6 +84,9 @@ func (c *checker) tables(ctx context.Context) error {
 		t := c.view.table(name)
 		switch {
 		case bytes.Equal(name, bMeta):
+			if _, err := schemaIn(t.bucket); err != nil {
+				c.addf("%v", err)
+			}
 			for e := range t.from(nil) {
 				if e.err != nil && !bytes.Equal(e.key, schemaKey) { // which has no seal
 					c.addf("%v", e.err)

@@ -26,7 +26,7 @@ func SetSchema(t testing.TB, dir string, n uint32) {
 	t.Helper()
 	b, err := openBolt(filepath.Join(dir, dbName))
 	if err == nil {
-		err = b.Update(func(tx *bolt.Tx) error { return tx.Bucket(bMeta).Put(schemaKey, schemaValue(n)) })
+		err = b.Update(func(tx *bolt.Tx) error { return putSchema(tx.Bucket(bMeta), n) })
 		err = errors.Join(err, b.Close())
 	}
 	if err != nil {
@@ -105,6 +105,19 @@ func DropEntry(t testing.TB, dir string, id TicketID) {
 			a, err := decode[Action](tableOf(tx, bActions).get(actionKey(id, 1)))
 			return errors.Join(err, tx.Bucket(bActions).Delete(actionKey(id, 1)), tx.Bucket(bRecords).Delete(key64(uint64(a.Record))))
 		})
+		err = errors.Join(err, b.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// DamageSchema changes the version in one of the two places where it stands.
+func DamageSchema(t testing.TB, dir string, n uint32) {
+	t.Helper()
+	b, err := openBolt(filepath.Join(dir, dbName))
+	if err == nil {
+		err = b.Update(func(tx *bolt.Tx) error { return tx.Bucket(bMeta).Put(schemaKey, schemaValue(n)) })
 		err = errors.Join(err, b.Close())
 	}
 	if err != nil {

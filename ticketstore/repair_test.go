@@ -254,3 +254,29 @@ func TestRepairReadsTheJournal(t *testing.T) {
 		}
 	}
 }
+
+// A damaged schema version is not taken for that of another version of mxdesk.
+func TestSchemaVersionIsDamaged(t *testing.T) {
+	dir := t.TempDir()
+	db := storetest.Open(t, dir)
+	storetest.Fill(t, db, 3)
+	good, _ := storetest.Dump(t, db)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []uint32{0, 1, ticketstore.Schema - 1, ticketstore.Schema + 4} {
+		bad := t.TempDir()
+		copyTree(t, dir, bad)
+		ticketstore.DamageSchema(t, bad, n)
+		if _, err := ticketstore.Open(bad, ticketstore.Options{}); !errors.Is(err, ticketstore.ErrDamaged) {
+			t.Fatalf("schema %d: opened with %v", n, err)
+		}
+		db, _ := repaired(t, bad, "")
+		if got, _ := storetest.Dump(t, db); len(differing(got, good)) > 0 {
+			t.Errorf("schema %d: %v differ", n, differing(got, good))
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package ticketstore
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -128,7 +129,7 @@ func (f *fresh) complete() error {
 	if f.applied > 0 {
 		err = errors.Join(err, putApplied(f.tx, f.applied))
 	}
-	if err = errors.Join(err, meta.Put(schemaKey, schemaValue(schema))); err != nil {
+	if err = errors.Join(err, putSchema(meta, schema)); err != nil {
 		return errors.Join(err, f.abandon())
 	}
 	return errors.Join(f.tx.Commit(), f.trim(), f.db.Sync(), f.db.Close())
@@ -144,9 +145,34 @@ func (f *fresh) abandon() error {
 	return errors.Join(f.tx.Rollback(), f.db.Close(), os.Remove(f.path))
 }
 
-var schemaKey = []byte("schema")
+// The version of a file's layout stands in it twice: as every version has to find
+// it, and sealed, so that a damaged one is not taken for another version's. A file
+// from before this was so has the second with its next compaction.
+var (
+	schemaKey       = []byte("schema")
+	sealedSchemaKey = []byte("sealed schema")
+)
 
 func schemaValue(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+
+func putSchema(meta *bolt.Bucket, n uint32) error {
+	return errors.Join(
+		meta.Put(schemaKey, schemaValue(n)),
+		meta.Put(sealedSchemaKey, seal(string(bMeta), sealedSchemaKey, schemaValue(n))))
+}
+
+// schemaIn reads it.
+func schemaIn(meta *bolt.Bucket) (uint32, error) {
+	v := meta.Get(schemaKey)
+	if len(v) != 4 || binary.BigEndian.Uint32(v) == 0 {
+		return 0, fmt.Errorf("%w: its schema version is missing", ErrDamaged)
+	}
+	n := binary.BigEndian.Uint32(v)
+	if sealed, err := (table{meta, string(bMeta)}).get(sealedSchemaKey); err == nil && !bytes.Equal(sealed, v) {
+		return 0, fmt.Errorf("%w: its schema version is %d in one place, and %x in the other", ErrDamaged, n, sealed)
+	}
+	return n, nil
+}
 
 // rewrite copies the database of a folder, entry by entry as change gives them
 // back, into a file that takes its place. It closes the old one.

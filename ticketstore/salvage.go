@@ -36,6 +36,7 @@ type found struct {
 type salvage struct {
 	tables    map[string]map[string]found
 	sequences map[string]uint64
+	version   []byte         // of the layout; nil: not known
 	sums      map[string]sum // those that the tables had to come to
 	damaged   map[string]bool
 	rolled    bool   // a meta page is damaged: the newest transaction may be missing
@@ -85,15 +86,11 @@ func (s *salvage) store(path string, problem func(error)) error {
 	s.images = append(s.images, im)
 	s.rolled = im.metas < 2
 	got := map[string]*sum{}
-	var old error
 	w := &walker{problem: problem, leaf: func(path [][]byte, key, sealed []byte) {
 		if len(path) == 0 || len(path) > 2 {
 			return
 		}
 		if string(path[0]) == string(bMeta) {
-			if bytes.Equal(key, schemaKey) {
-				old = repairable(sealed)
-			}
 			s.addMeta(key, sealed)
 			return
 		}
@@ -114,8 +111,8 @@ func (s *salvage) store(path string, problem func(error)) error {
 		}
 	}}
 	im.walk(w)
-	if old != nil {
-		return old
+	if err := repairable(s.version); err != nil {
+		return err
 	}
 	s.compare(got)
 	if len(s.damaged) > 0 || s.rolled {
@@ -137,7 +134,14 @@ func repairable(version []byte) error {
 }
 
 func (s *salvage) addMeta(key, sealed []byte) {
-	if bytes.Equal(key, appliedKey) {
+	switch {
+	case bytes.Equal(key, schemaKey) && s.version == nil:
+		s.version = bytes.Clone(sealed)
+	case bytes.Equal(key, sealedSchemaKey):
+		if v, err := unseal(string(bMeta), key, sealed); err == nil { // the better word
+			s.version = bytes.Clone(v)
+		}
+	case bytes.Equal(key, appliedKey):
 		if v, err := unseal(string(bMeta), key, sealed); err == nil && len(v) == 8 {
 			s.applied = binary.BigEndian.Uint64(v)
 		}
