@@ -102,6 +102,8 @@ type Config struct {
 	MemorySpool int64
 	// ContentMemory is what all mails under way may take of memory, in octets,
 	// each counted at its worst: 192 MiB, of which 20 large mails take 160.
+	// Besides, the octets of large mails may take a twelfth of it, and what is read
+	// of mails a fourth.
 	ContentMemory int64
 	// MinFreeDisk is the free disk, in octets, below which mail is put off: 0,
 	// no check.
