@@ -29,7 +29,7 @@ func TestClockIsSetUnderWay(t *testing.T) {
 // waits for whatever a wrong clock has put off.
 func TestClockFindsFaults(t *testing.T) {
 	findsFault(t, "TestClockIsSetUnderWay/back_a_day", "forgetful", "before: answered")
-	findsFault(t, "TestClockIsSetUnderWay/forward_a_day", "trusted-clock", "waiting until all mail has left", "MXDESK_PATIENCE=5")
+	findsFault(t, "TestClockIsSetUnderWay/forward_two_days", "trusted-clock", "waiting until all mail has left", "MXDESK_PATIENCE=5")
 }
 
 func setClock(t *testing.T, seconds int) {
