@@ -139,16 +139,15 @@ func (l *loop) claim(v ticketstore.View, change *ticketstore.Change, room int) (
 	if !forgottenClaim {
 		change.Items = append(change.Items, c.items...)
 	}
-	here := time.Now() // by a clock that nobody sets, unlike the time of the change
 	switch {
 	case len(due) == room:
-		c.look, c.lookAfter = here, here
+		c.look, c.lookAfter = now, now
 	case len(due) > 0:
-		c.look, c.lookAfter = here.Add(claimPause), here.Add(claimPause)
+		c.look, c.lookAfter = now.Add(claimPause), now.Add(claimPause)
 	default:
-		c.look = here.Add(longPause)
+		c.look = now.Add(longPause)
 		if next, ok := v.NextDue(); ok {
-			c.look = here.Add(min(max(next.Sub(now), shortPause), longPause))
+			c.look = now.Add(min(max(next.Sub(now), shortPause), longPause))
 		}
 	}
 	return c
