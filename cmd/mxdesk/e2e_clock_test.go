@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"mxdesk/internal/api"
 )
@@ -24,6 +28,27 @@ func TestClockIsSetUnderWay(t *testing.T) {
 			setClock(t, seconds)
 		})
 	}
+}
+
+// clock is what the running server takes the time to be.
+func (d *installation) clock() time.Time {
+	d.t.Helper()
+	conn, err := net.Dial("unix", filepath.Join(d.data, "control.sock"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "HEAD / HTTP/1.0\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	at, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return at
 }
 
 // The clock finds a program that forgets which mails it has seen, and one that
@@ -46,10 +71,15 @@ func setClock(t *testing.T, seconds int) {
 		serve.Path = tool
 	}
 	server := d.start()
-	set := func() {
+	set := func(by int) {
+		t.Helper()
 		if err := server.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
 			t.Fatal(err)
 		}
+		want := time.Duration(by) * time.Second
+		eventually(t, "the clock is set", func() bool {
+			return (time.Until(d.clock()) - want).Abs() < time.Hour
+		})
 	}
 	sent := map[string]string{}
 	send := func(name string, known bool) {
@@ -70,7 +100,7 @@ func setClock(t *testing.T, seconds int) {
 		}
 		return false
 	})
-	set()
+	set(seconds)
 	near := seconds < 7*24*60*60
 	send("then", false)
 	if near { // mails are known for seven days
@@ -92,7 +122,7 @@ func setClock(t *testing.T, seconds int) {
 	if err := os.Remove(outgoing); err != nil {
 		t.Fatal(err)
 	}
-	set() // it is right again
+	set(0) // it is right again
 	send("after", false)
 	if near {
 		send("before", true)
