@@ -74,13 +74,7 @@ addresses = ["support@desk.example"]
 		})
 	}
 	wg.Wait()
-	count := map[int]int{}
-	for _, c := range codes {
-		count[c]++
-	}
-	if count[0] > 0 {
-		t.Fatalf("%d connections broke off, as they do when the memory went beyond its limit", count[0])
-	}
+	count := tally(t, codes)
 	most := server.memory(t, "VmHWM")
 	t.Logf("%d mails of %d MiB at once: %v; memory %d MiB before, %d MiB at most; held to its limit by the kernel: %v", len(clients), size>>20, count, before>>10, most>>10, confined)
 	// A client whose mail is done early makes room for one that comes late.
@@ -137,13 +131,7 @@ addresses = ["support@desk.example"]
 		})
 	}
 	wg.Wait()
-	count := map[int]int{}
-	for _, c := range codes {
-		count[c]++
-	}
-	if count[0] > 0 {
-		t.Fatalf("%d connections broke off, as they do when the memory went beyond its limit", count[0])
-	}
+	count := tally(t, codes)
 	most := server.memory(t, "RssAnon")
 	t.Logf("%d mails: %v; memory %d MiB behind them; held to its limit by the kernel: %v", len(codes), count, most>>10, confined)
 	if count[250]+count[452] != len(codes) || count[250] < len(codes)/2 {
@@ -154,6 +142,19 @@ addresses = ["support@desk.example"]
 	}
 	server.stop(t)
 	d.check()
+}
+
+// tally counts the answers of clients, each of which must have had one.
+func tally(t *testing.T, codes []int) map[int]int {
+	t.Helper()
+	count := map[int]int{}
+	for _, c := range codes {
+		count[c]++
+	}
+	if count[0] > 0 {
+		t.Fatalf("%d connections broke off, as they do when the memory went beyond its limit", count[0])
+	}
+	return count
 }
 
 // The large mails find a server that takes as many as come, and one that keeps
