@@ -161,7 +161,10 @@ func (p *process) kill() {
 // terminate asks the process to stop, without waiting.
 func (p *process) terminate(t *testing.T) {
 	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	switch err := p.cmd.Process.Signal(syscall.SIGTERM); {
+	case errors.Is(err, os.ErrProcessDone):
+		t.Errorf("the server ended before it was told to:\n%s", tail(p.stderr(), 20))
+	case err != nil:
 		t.Fatal(err)
 	}
 }
