@@ -3,9 +3,11 @@ package ticketstore_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -255,5 +257,113 @@ func TestRestoreFindsDamage(t *testing.T) {
 		if _, err := db.Backup(t.Context(), db.Dir()+into, nil); !errors.Is(err, ticketstore.ErrRefused) {
 			t.Errorf("backup into the data folder: %v", err)
 		}
+	}
+}
+
+// What a restore that broke off has left is gone when another backup is restored
+// to the same folder; what somebody else has put there stays.
+func TestRestoreThatBrokeOff(t *testing.T) {
+	dir := t.TempDir()
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1, SegmentSize: 1, Beside: []string{"keys.json"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	older, newer := t.TempDir(), t.TempDir()
+	if _, err := put(t.Context(), db, "one"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Backup(t.Context(), older, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "keys.json"), []byte("keys"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range []string{"two", "three"} {
+		if _, err := put(t.Context(), db, raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.Backup(t.Context(), newer, nil); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(newer, "*.db"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	if err := os.WriteFile(files[0], []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, earlier := range []bool{false, true} {
+		to := t.TempDir()
+		if _, err := ticketstore.Restore(t.Context(), newer, to, nil); !errors.Is(err, ticketstore.ErrDamaged) {
+			t.Errorf("restored with %v", err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(to, "segments", "*")); len(left) != 3 {
+			t.Errorf("%v are left: the test sees nothing", left)
+		}
+		want := []string{"desk.db", "notes", "segments", "segments/000001.seg", "segments/notes"}
+		if earlier { // an earlier version does not say what it restores beside the store
+			want = append(want, "keys.json")
+			if err := os.Truncate(filepath.Join(to, "restore.partial"), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range []string{"notes", "segments/notes"} {
+			if err := os.WriteFile(filepath.Join(to, name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := ticketstore.Restore(t.Context(), older, to, nil); err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(want)
+		if got := names(t, to); !slices.Equal(got, want) {
+			t.Errorf("restored are %q, want %q", got, want)
+		}
+		if r, err := storetest.Open(t, to).Check(t.Context()); err != nil || r.Unreferenced > 0 {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+}
+
+// names lists what is in a folder.
+func names(t *testing.T, dir string) (list []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if rel, _ := filepath.Rel(dir, path); rel != "." {
+			list = append(list, rel)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// A restore that was cut behind its last file has left a desk: nothing is
+// restored over it, and when it is opened it is like any other.
+func TestRestoreCutAtItsEnd(t *testing.T) {
+	db, from := filled(t, t.TempDir(), 3), t.TempDir()
+	if _, err := db.Backup(t.Context(), from, nil); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := storetest.Dump(t, db)
+	to := t.TempDir()
+	if _, err := ticketstore.Restore(t.Context(), from, to, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(to, "restore.partial"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ticketstore.Restore(t.Context(), from, to, nil); !errors.Is(err, ticketstore.ErrRefused) {
+		t.Errorf("restored over a desk: %v", err)
+	}
+	if got, _ := storetest.Dump(t, storetest.Open(t, to)); !maps.Equal(got, want) {
+		t.Errorf("%d values, %d were in the backup", len(got), len(want))
+	}
+	if _, err := os.Stat(filepath.Join(to, "restore.partial")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the mark of the restore: %v", err)
 	}
 }

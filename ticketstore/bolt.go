@@ -155,7 +155,7 @@ func openDatabase(dir string) (*bolt.DB, *journal, error) {
 		return nil, nil, errors.Join(fmt.Errorf("opening the journal in %s: %w", dir, err), b.Close())
 	}
 	if err = guard(func() error { return catchUp(dir, b, j) }); err == nil {
-		err = clearSuspicion(dir)
+		err = errors.Join(unmark(dir, suspectName), unmark(dir, partialName))
 	}
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("reading the journal in %s: %w", dir, err), j.close(), b.Close())
@@ -282,11 +282,11 @@ func checkUnlessLocked(path string) error {
 // leaves nothing that looks like a store. Where records are and no database,
 // that was lost: an empty one would hide it.
 func create(dir, path string) error {
-	if nums, err := segmentNumbers(filepath.Join(dir, segmentsName)); err == nil && len(nums) > 0 {
-		return fmt.Errorf("%w: %s is missing, but there are segments; restore a backup, or run \"mxdesk store repair\"", ErrDamaged, path)
-	}
 	if _, err := os.Stat(filepath.Join(dir, partialName)); err == nil {
 		return fmt.Errorf("%w: a backup was restored to %s in part; restore it again", ErrDamaged, dir)
+	}
+	if nums, err := segmentNumbers(filepath.Join(dir, segmentsName)); err == nil && len(nums) > 0 {
+		return fmt.Errorf("%w: %s is missing, but there are segments; restore a backup, or run \"mxdesk store repair\"", ErrDamaged, path)
 	}
 	f, err := newFresh(path)
 	if err != nil {
@@ -313,9 +313,10 @@ func renew(dir string, b *bolt.DB) (*bolt.DB, error) {
 	return b, err
 }
 
-// clearSuspicion removes the mark of a failed commit: everything is on disk.
-func clearSuspicion(dir string) error {
-	err := os.Remove(filepath.Join(dir, suspectName))
+// unmark removes a mark: of a failed commit, when everything is on disk, or of a
+// restore that was cut behind its last file.
+func unmark(dir, name string) error {
+	err := os.Remove(filepath.Join(dir, name))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

@@ -8,10 +8,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // partialName marks a folder whose restoring broke off: it may be restored
-// into again, and is no store.
+// into again, and is no store. It names the files that are restored, one a line.
 const partialName = "restore.partial"
 
 // RestoreReport says what was restored.
@@ -21,10 +22,11 @@ type RestoreReport struct {
 }
 
 // Restore copies the backup in the folder from into the folder dir, made when
-// missing, which must be empty. Every octet is compared with the manifest. The
-// database comes last: a folder that was restored in part is refused when it is
-// opened. progress may be nil.
-func Restore(ctx context.Context, from, dir string, progress func(Progress)) (RestoreReport, error) {
+// missing, which must be empty; what a restore that broke off has left there is
+// removed. Every octet is compared with the manifest. The database comes last: a
+// folder that was restored in part is refused when it is opened. progress may be
+// nil.
+func Restore(ctx context.Context, from, dir string, progress func(Progress)) (_ RestoreReport, err error) {
 	m, err := readManifest(from)
 	if errors.Is(err, os.ErrNotExist) {
 		return RestoreReport{}, fmt.Errorf("%w: there is no backup in %s", ErrNotFound, from)
@@ -38,7 +40,12 @@ func Restore(ctx context.Context, from, dir string, progress func(Progress)) (Re
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return RestoreReport{}, err
 	}
-	if err := claim(dir); err != nil {
+	release, err := lockFolder(dir, "another restore to")
+	if err != nil {
+		return RestoreReport{}, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	if err := claim(dir, &m); err != nil {
 		return RestoreReport{}, err
 	}
 	r := restore{from: from, dir: dir, meter: meter{ctx: ctx, step: "restore", progress: progress}}
@@ -51,20 +58,63 @@ func Restore(ctx context.Context, from, dir string, progress func(Progress)) (Re
 	return r.report, errors.Join(os.Remove(filepath.Join(dir, partialName)), syncDir(dir))
 }
 
-// claim marks an empty folder, or one whose restoring broke off.
-func claim(dir string) error {
+// claim marks an empty folder, or one whose restoring broke off, which is emptied.
+func claim(dir string, m *Manifest) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
-	partial := false
+	there := map[string]bool{}
 	for _, e := range entries {
-		partial = partial || e.Name() == partialName
+		there[e.Name()] = true
 	}
-	if !partial && len(entries) > 0 {
+	switch {
+	case there[dbName], there[journalName], len(there) > 0 && !there[partialName]:
 		return fmt.Errorf("%w: %s is not empty; name an empty folder with --data", ErrRefused, dir)
+	case there[partialName]:
+		if err := clearPartial(dir); err != nil {
+			return fmt.Errorf("removing what was restored before: %w", err)
+		}
 	}
-	return errors.Join(writeSynced(filepath.Join(dir, partialName), nil), os.MkdirAll(filepath.Join(dir, segmentsName), 0o700), syncDir(dir))
+	var names strings.Builder
+	for _, f := range m.Files {
+		fmt.Fprintln(&names, f.Name)
+	}
+	return errors.Join(os.MkdirAll(filepath.Join(dir, segmentsName), 0o700), writeSynced(filepath.Join(dir, partialName), []byte(names.String())), syncDir(dir))
+}
+
+// clearPartial removes what a restore that broke off has written: the files that
+// its mark names, and segments.
+func clearPartial(dir string) error {
+	raw, err := os.ReadFile(filepath.Join(dir, partialName))
+	if err != nil {
+		return err
+	}
+	names := append(strings.Split(string(raw), "\n"), dbName)
+	entries, err := os.ReadDir(filepath.Join(dir, segmentsName))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		name := strings.TrimSuffix(e.Name(), freshSuffix)
+		if _, err := segmentNumber(name); err == nil {
+			names = append(names, filepath.Join(segmentsName, name))
+		}
+	}
+	for _, name := range names {
+		if !filepath.IsLocal(name) {
+			continue
+		}
+		for _, path := range []string{filepath.Join(dir, name), filepath.Join(dir, name+freshSuffix)} {
+			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	return syncDir(filepath.Join(dir, segmentsName))
 }
 
 type restore struct {
