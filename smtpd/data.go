@@ -20,7 +20,7 @@ func (st *stage) readData(keep func([]byte)) error {
 	if st.ended {
 		return net.ErrClosed
 	}
-	var u unstuffer
+	u := unstuffer{scan: &st.scan}
 	for !u.ended {
 		b, err := st.fill(0, st.speed.deadline(time.Now(), st.bodyEnd))
 		if err != nil {
@@ -28,7 +28,6 @@ func (st *stage) readData(keep func([]byte)) error {
 			return st.fault
 		}
 		n := u.take(b, keep)
-		st.scan.see(b[:n])
 		st.speed.count(n, time.Now())
 		st.earn(n)
 		st.in.discard(n)
@@ -43,6 +42,7 @@ func (st *stage) readData(keep func([]byte)) error {
 // end content here that goes on elsewhere. Such content is refused once it is
 // complete; see lineScan.
 type unstuffer struct {
+	scan  *lineScan // is shown the lines on the way
 	at    place
 	ended bool
 }
@@ -63,6 +63,7 @@ const (
 // it has used: all of p, unless the content ended.
 func (u *unstuffer) take(p []byte, keep func([]byte)) int {
 	from := 0 // where the octets begin that keep has not been given
+	line := 0 // where those begin that the scan has not seen
 	give := func(to int) {
 		if to > from {
 			keep(p[from:to])
@@ -88,11 +89,20 @@ func (u *unstuffer) take(p []byte, keep func([]byte)) int {
 		case behindDotCR:
 			if c == '\n' {
 				u.ended = true
+				u.scan.end(p[line : i+1])
 				return i + 1
 			}
 			u.at = behindCR.next(c)
+			u.scan.lone = true
 		case behindCR, behindCRs:
 			u.at = u.at.next(c)
+			switch {
+			case u.at == lineStart:
+				u.scan.end(p[line : i+1])
+				line = i + 1
+			case c != '\n':
+				u.scan.lone = true
+			}
 		case inLine:
 			n := bytes.IndexByte(p[i:], '\r')
 			if n < 0 {
@@ -104,6 +114,7 @@ func (u *unstuffer) take(p []byte, keep func([]byte)) int {
 		}
 	}
 	give(len(p))
+	u.scan.measure(p[line:])
 	return len(p)
 }
 

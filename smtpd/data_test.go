@@ -11,14 +11,19 @@ import (
 
 // received gives p to an unstuffer in pieces of the given sizes, over and over.
 func received(p string, sizes []int) (content string, used int, ended bool) {
-	var u unstuffer
+	content, used, u := unstuffed(p, sizes)
+	return content, used, u.ended
+}
+
+func unstuffed(p string, sizes []int) (content string, used int, u unstuffer) {
+	u.scan = new(lineScan)
 	var b strings.Builder
 	keep := func(c []byte) { b.Write(c) }
 	for i := 0; used < len(p) && !u.ended; i++ {
 		piece := p[used:min(len(p), used+sizes[i%len(sizes)])]
 		used += u.take([]byte(piece), keep)
 	}
-	return b.String(), used, u.ended
+	return b.String(), used, u
 }
 
 // What content in proper lines comes to, said in another way than unstuffer
@@ -69,6 +74,23 @@ func TestUnstufferAmongLoneCRs(t *testing.T) {
 		}
 		if whole, _, _ := received(text, []int{len(text) + 1}); content != whole {
 			t.Fatalf("%q depends on how it is cut: %q and %q", text, content, whole)
+		}
+	})
+}
+
+// What is wrong with lines is found behind DATA as it is in chunks, however they
+// are cut.
+func TestLinesAreSeenOnTheWay(t *testing.T) {
+	long := strings.Repeat("a", maxLine/2)
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOfN(rapid.SampledFrom([]string{"\r\n", "\r\n", "\r", "\n", ".", "a", "\r\n.", long, long[1:], long[2:]}), 0, 20).Draw(t, "parts")
+		sizes := rapid.SliceOfN(rapid.SampledFrom([]int{1, 2, 3, maxLine/2 - 1, maxLine / 2, maxLine, 2 * maxLine}), 1, 5).Draw(t, "sizes")
+		text := strings.Join(parts, "") + "\r\na\r\n.\r\n"
+		_, used, u := unstuffed(text, sizes)
+		var want lineScan
+		want.see([]byte(text[:used]))
+		if !u.ended || u.scan.long != want.long || u.scan.lone != want.lone {
+			t.Fatalf("%q: got %+v, ended %v; want %+v", text[:used], *u.scan, u.ended, want)
 		}
 	})
 }

@@ -7,7 +7,8 @@ import (
 
 // lineScan looks for what makes content unfit: lone CRs, which may hide an end
 // of data from one server and not from another, and lines beyond maxLine. It
-// sees the content as it came, octet by octet, chunk by chunk.
+// sees the content as it came: a chunk at a time, or, behind DATA, the lines
+// that unstuffer finds in it.
 type lineScan struct {
 	cr   bool // the last octet was CR
 	lone bool // a CR without LF was seen
@@ -34,6 +35,15 @@ func (s *lineScan) see(p []byte) {
 	}
 }
 
+// end sees what was not seen yet of a line that ends with CR LF.
+func (s *lineScan) end(p []byte) {
+	if s.run+len(p) > maxLine { // unless LFs end lines within it
+		s.measure(p)
+	}
+	s.run = 0
+}
+
+// measure sees octets that hold no lone CR, or of which that is known.
 func (s *lineScan) measure(p []byte) {
 	for !s.long {
 		i := bytes.IndexByte(p, '\n')
