@@ -208,13 +208,13 @@ func (s *spool) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
-// InMemory returns content that is complete, nil when it is in a file or in
-// pieces. It is valid until the spool is closed.
-func (s *spool) InMemory() []byte {
-	if s.pieces != nil {
+// Held returns content that is complete, from a place on and as far as it lies in
+// one run; nil when it is in a file. It is valid until the spool is closed.
+func (s *spool) Held(from int64) []byte {
+	if from < 0 {
 		return nil
 	}
-	return slices.Clip(s.mem)
+	return slices.Clip(s.held(from, s.size))
 }
 
 // Size is the number of octets.

@@ -32,7 +32,15 @@ func TestSpoolMemory(t *testing.T) {
 			if n, err := m.ReadAt(make([]byte, len(m.want)+1), 0); n != len(m.want) || err != io.EOF {
 				rt.Fatalf("%d octets of %d read, and no more expected: %v", n, len(m.want), err)
 			}
-			if in := m.InMemory(); in != nil && !bytes.Equal(in, m.want) || m.Size() != int64(len(m.want)) {
+			var held []byte
+			for {
+				run := m.Held(int64(len(held)))
+				if len(run) == 0 {
+					break
+				}
+				held = append(held, run...)
+			}
+			if inFile := m.file != nil; inFile && held != nil || !inFile && !bytes.Equal(held, m.want) || m.Size() != int64(len(m.want)) {
 				rt.Fatal("a mail holds the octets of another")
 			}
 			return from
@@ -66,7 +74,7 @@ func TestSpoolMemory(t *testing.T) {
 			}
 			from := check(m)
 			m.close()
-			if n, _ := m.ReadAt(make([]byte, 1), int64(from)); n > 0 || m.InMemory() != nil {
+			if n, _ := m.ReadAt(make([]byte, 1), int64(from)); n > 0 || m.Held(int64(from)) != nil {
 				rt.Fatal("a closed spool can be read")
 			}
 			open = append(open[:n], open[n+1:]...)

@@ -23,20 +23,35 @@ func (o Octets) ReadAt(p []byte, off int64) (int, error) {
 // Size is part of Content.
 func (o Octets) Size() int64 { return int64(len(o)) }
 
-// InMemory returns the octets themselves, for WriteContent.
-func (o Octets) InMemory() []byte { return o }
+// Held returns the octets from a place on, for WriteContent.
+func (o Octets) Held(from int64) []byte {
+	if from < 0 || from > int64(len(o)) {
+		return nil
+	}
+	return o[from:]
+}
 
 // copyBuffers are those of WriteContent that are not in use.
 var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // WriteContent writes the octets of c from one place to another, all of them or
-// an error. Of Content that has a method InMemory() []byte, which returns nil when
-// they do not lie in one run of memory, nothing is copied.
+// an error. Of Content that has a method Held(from int64) []byte, which returns the
+// octets from a place on that lie in one run of memory, these are not copied.
 func WriteContent(w io.Writer, c Content, from, to int64) error {
-	if m, ok := c.(interface{ InMemory() []byte }); ok {
-		if b := m.InMemory(); b != nil && 0 <= from && from <= to && to <= int64(len(b)) {
-			_, err := w.Write(b[from:to])
-			return err
+	if m, ok := c.(interface{ Held(from int64) []byte }); ok {
+		for from < to {
+			b := m.Held(from)
+			if len(b) == 0 {
+				break
+			}
+			b = b[:min(int64(len(b)), to-from)]
+			if _, err := w.Write(b); err != nil {
+				return err
+			}
+			from += int64(len(b))
+		}
+		if from == to {
+			return nil
 		}
 	}
 	buf, _ := copyBuffers.Get().(*[64 << 10]byte)

@@ -20,15 +20,27 @@ func TestOctetsAreContent(t *testing.T) {
 	}
 }
 
-// elsewhere says that it is in memory and is not.
-type elsewhere struct{ *bytes.Reader }
+// elsewhere is in memory up to a place, in runs.
+type elsewhere struct {
+	*bytes.Reader
+	octets []byte
+	end    int64
+}
 
-func (elsewhere) InMemory() []byte { return nil }
+func (e elsewhere) Held(from int64) []byte {
+	const run = 100 << 10
+	if from < 0 || from >= e.end {
+		return nil
+	}
+	return e.octets[from:min(e.end, (from/run+1)*run)]
+}
 
 func TestWriteContent(t *testing.T) {
 	text := bytes.Repeat([]byte("0123456789abcdef"), 20<<10) // several buffers
 	for name, c := range map[string]ticketstore.Content{
-		"in memory": ticketstore.Octets(text), "to be read": bytes.NewReader(text), "not in memory after all": elsewhere{bytes.NewReader(text)},
+		"in memory": ticketstore.Octets(text), "to be read": bytes.NewReader(text), "not in memory after all": elsewhere{bytes.NewReader(text), nil, 0},
+		"in runs": elsewhere{bytes.NewReader(text), text, int64(len(text))},
+		"in part": elsewhere{bytes.NewReader(text), text, int64(len(text)) / 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			size := int64(len(text))

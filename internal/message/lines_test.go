@@ -41,7 +41,7 @@ func TestPass(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(piece, 0, 30).Draw(rt, "text"), "")
 		want := delimiters(strings.NewReader(text), int64(len(text)), false)
-		for _, src := range []io.ReaderAt{strings.NewReader(text), newMailInMemory([]byte(text))} {
+		for _, src := range []io.ReaderAt{strings.NewReader(text), newMailInMemory([]byte(text), len(text)+1), newMailInMemory([]byte(text), 100)} {
 			got := delimiters(src, int64(len(text)), true)
 			if strings.Join(want, "\n") != strings.Join(got, "\n") {
 				rt.Fatalf("passing over lines of a text of %d octets in %T finds\n%s\nwant\n%s", len(text), src, strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -13,23 +13,33 @@ import (
 type mailInMemory struct {
 	*bytes.Reader
 	octets []byte
+	run    int // octets that lie together
 }
 
-func newMailInMemory(b []byte) mailInMemory { return mailInMemory{bytes.NewReader(b), b} }
+func newMailInMemory(b []byte, run int) mailInMemory {
+	return mailInMemory{bytes.NewReader(b), b, run}
+}
 
-func (m mailInMemory) InMemory() []byte { return m.octets }
+func (m mailInMemory) Held(from int64) []byte {
+	if from < 0 || from >= int64(len(m.octets)) {
+		return nil
+	}
+	return m.octets[from:min(len(m.octets), (int(from)/m.run+1)*m.run)]
+}
 
 // checkInMemory reads a mail where it is: the result is the same, and the octets
 // are left as they were.
 func checkInMemory(t interface{ Fatalf(string, ...any) }, raw []byte, lim Limits, want *Message) {
-	c := newMailInMemory(bytes.Clone(raw))
-	got := Read(c, ReadHeader(c, lim), lim)
-	if !bytes.Equal(c.octets, raw) {
-		t.Fatalf("reading has changed the octets of %q", raw)
-	}
-	clear(c.octets) // as another mail would
-	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b error) bool { return (a == nil) == (b == nil) })); d != "" {
-		t.Fatalf("in memory %.2000q reads\n%s", raw, d)
+	for _, run := range []int{len(raw) + 1, len(raw)/2 + 1, 7} {
+		c := newMailInMemory(bytes.Clone(raw), run)
+		got := Read(c, ReadHeader(c, lim), lim)
+		if !bytes.Equal(c.octets, raw) {
+			t.Fatalf("reading has changed the octets of %q", raw)
+		}
+		clear(c.octets) // as another mail would
+		if d := cmp.Diff(want, got, cmp.Comparer(func(a, b error) bool { return (a == nil) == (b == nil) })); d != "" {
+			t.Fatalf("in memory, in runs of %d octets, %.2000q reads\n%s", run, raw, d)
+		}
 	}
 }
 

@@ -413,8 +413,10 @@ func (r *reader) readText(p *part) string {
 // textOctets reads the octets of a text, one more than the budget at most. expected
 // is how many there may be.
 func (r *reader) textOctets(octets io.Reader, expected int64) ([]byte, error) {
-	if b, ok := octets.(*bytes.Buffer); ok {
-		return b.Next(int(r.budget + 1)), nil
+	if run, ok := octets.(*runReader); ok {
+		if b := run.rest(r.budget + 1); b != nil {
+			return b, nil
+		}
 	}
 	var all bytes.Buffer
 	all.Grow(int(min(max(expected, 0), r.budget)) + bytes.MinRead)

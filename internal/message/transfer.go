@@ -1,7 +1,6 @@
 package message
 
 import (
-	"bytes"
 	"io"
 	"strings"
 )
@@ -99,11 +98,12 @@ func (d *decodeReader) more() {
 // piece reads what is decoded at once.
 func (d *decodeReader) piece() ([]byte, error) {
 	const most = 16 << 10
-	if b, ok := d.src.(*bytes.Buffer); ok {
-		if b.Len() == 0 {
+	if r, ok := d.src.(*runReader); ok {
+		b := r.next(most)
+		if len(b) == 0 {
 			return nil, io.EOF
 		}
-		return b.Next(most), nil
+		return b, nil
 	}
 	if d.in == nil {
 		d.in = make([]byte, most)
