@@ -88,7 +88,8 @@ type DB struct {
 	bolt     *bolt.DB
 	segments *segments
 	journal  *journal
-	requests chan *request
+	turn     chan *committer // empty while somebody writes
+	requests chan *request   // of those who came meanwhile
 	wake     chan struct{}
 	stop     chan struct{}
 	stopping sync.Once
@@ -119,6 +120,7 @@ func Open(dir string, opt Options) (*DB, error) {
 	}
 	db := &DB{
 		dir: dir, opt: opt, bolt: b, journal: j,
+		turn:     make(chan *committer, 1),
 		requests: make(chan *request, 1024),
 		wake:     make(chan struct{}, 1),
 		stop:     make(chan struct{}),
@@ -127,7 +129,7 @@ func Open(dir string, opt Options) (*DB, error) {
 	if err := db.openSegments(); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the store in %s: %w", dir, err), b.Close(), j.close())
 	}
-	go db.commitLoop()
+	db.turn <- &committer{DB: db, old: time.AfterFunc(checkpointAge, db.overdue)}
 	return db, nil
 }
 
@@ -443,8 +445,7 @@ func (db *DB) Wake() <-chan struct{} { return db.wake }
 
 // Close implements Store.
 func (db *DB) Close() error {
-	db.stopping.Do(func() { close(db.stop) })
-	<-db.done
+	db.stopping.Do(db.finish)
 	return errors.Join(db.bolt.Close(), db.journal.close(), db.segments.close())
 }
 

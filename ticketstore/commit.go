@@ -53,7 +53,16 @@ func (db *DB) settle(ctx context.Context) error {
 	return db.submit(&request{ctx: ctx, answer: make(chan error, 1)})
 }
 
+// submit has a request carried out. Whoever comes while nobody writes does so on
+// the spot, for all that wait by then; nobody ever waits for more: a lone change
+// is flushed at once, a crowd shares a flush.
 func (db *DB) submit(r *request) error {
+	select {
+	case c := <-db.turn:
+		db.takeTurn(c, r)
+		return <-r.answer
+	default:
+	}
 	select {
 	case db.requests <- r:
 	case <-db.stop:
@@ -61,59 +70,102 @@ func (db *DB) submit(r *request) error {
 	case <-r.ctx.Done():
 		return r.ctx.Err()
 	}
-	select {
-	case err := <-r.answer:
-		return err
-	case <-db.done:
-		select { // answered in the very last group
-		case err := <-r.answer:
-			return err
-		default:
-			return ErrClosed
-		}
-	}
-}
-
-// commitLoop is the one goroutine that writes. It takes whatever waits, and
-// never waits for more: a lone change is flushed at once, a crowd shares a flush.
-func (db *DB) commitLoop() {
-	defer close(db.done)
-	debug.SetPanicOnFault(true) // see guard
-	c := &committer{DB: db, old: time.NewTimer(checkpointAge)}
-	defer c.end()
 	for {
 		select {
-		case r := <-db.requests:
-			c.group(r)
-		case <-c.old.C:
-			c.checkpoint()
-		case <-db.stop:
-			for { // changes handed in before the stop
-				select {
-				case r := <-db.requests:
-					c.group(r)
-				default:
-					return
-				}
+		case err := <-r.answer:
+			return err
+		case c := <-db.turn: // who wrote has gone, perhaps without this one
+			db.takeTurn(c, c.next(0, nil))
+		case <-db.done:
+			select { // answered in the very last group
+			case err := <-r.answer:
+				return err
+			default:
+				return ErrClosed
 			}
 		}
 	}
 }
 
-// committer is the state of the goroutine that writes.
+// takeTurn writes, before the caller hears of its own change.
+func (db *DB) takeTurn(c *committer, first *request) {
+	if earlyAnswer {
+		go db.write(c, first)
+		return
+	}
+	db.write(c, first)
+}
+
+// write is one's turn: first, unless it is nil, and what waits behind it.
+func (db *DB) write(c *committer, first *request) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // see guard
+	over := false
+	defer func() {
+		if !over { // a panic: the store must not be used any more, so nobody may recover
+			said := fmt.Sprintf("writing to the store broke off: %v\n%s", recover(), debug.Stack())
+			go func() { panic(said) }()
+			select {}
+		}
+	}()
+	if first != nil {
+		c.group(first)
+	}
+	over = true
+	db.pass(c)
+}
+
+// pass ends one's turn. A checkpoint that is due comes before the next one's; who
+// wrote does not wait for it.
+func (db *DB) pass(c *committer) {
+	if len(c.wished) == 0 && c.journal.end < checkpointOctets {
+		db.turn <- c
+		return
+	}
+	go func() {
+		answer(c.wished, c.checkpoint())
+		c.wished = nil
+		db.turn <- c
+	}()
+}
+
+// overdue ends a transaction that is old.
+func (db *DB) overdue() {
+	select {
+	case c := <-db.turn:
+		_ = c.checkpoint() // whoever comes next is told
+		db.turn <- c
+	case <-db.stop:
+	}
+}
+
+// finish writes what was handed in before the stop, and ends all writing.
+func (db *DB) finish() {
+	close(db.stop)
+	c := <-db.turn
+	for r := c.next(0, nil); r != nil; r = c.next(0, nil) {
+		c.group(r)
+	}
+	c.end()
+	close(db.done)
+}
+
+// committer is the state of whoever writes: one at a time, whose turn it is.
 type committer struct {
 	*DB
 	// open is the transaction of the database that all groups since the last
 	// checkpoint went into; nil when there was none.
-	open *applier
-	old  *time.Timer // runs out when the open transaction is to be ended
+	open   *applier
+	old    *time.Timer // runs out when the open transaction is to be ended
+	wished []*request  // wait for a checkpoint
 }
 
 // end writes what is left, unless what is on disk is unknown. A journal that
 // nothing is left of must not keep texts that are erased later.
 func (c *committer) end() {
 	c.old.Stop()
-	if c.checkpoint() == nil {
+	err := c.checkpoint()
+	answer(c.wished, err)
+	if err == nil {
 		_ = c.journal.clear()
 	}
 	if c.open != nil {
@@ -128,7 +180,7 @@ func (c *committer) group(first *request) {
 		first.answer <- *err
 		return
 	}
-	group, wished, err := c.apply(first)
+	group, err := c.apply(first)
 	write := err == nil && anyApplied(group)
 	if earlyAnswer && write {
 		group = answer(group, nil)
@@ -150,9 +202,6 @@ func (c *committer) group(first *request) {
 		}
 	}
 	answer(group, err)
-	if len(wished) > 0 || c.journal.end >= checkpointOctets {
-		answer(wished, c.checkpoint())
-	}
 }
 
 // answer tells each caller of a group what became of its change.
@@ -176,18 +225,18 @@ func anyApplied(group []*request) bool {
 }
 
 // apply runs first and the changes that wait. An error is the group's: nothing
-// of it may stay. wished are those who wait for a checkpoint.
-func (c *committer) apply(first *request) (group, wished []*request, err error) {
+// of it may stay.
+func (c *committer) apply(first *request) (group []*request, err error) {
 	var a *applier
 	for r := first; r != nil; r = c.next(len(group), a) {
 		if r.fn == nil {
-			wished = append(wished, r)
+			c.wished = append(c.wished, r)
 			continue
 		}
 		group = append(group, r)
 		if a == nil {
 			if a, err = c.begin(); err != nil {
-				return group, wished, err
+				return group, err
 			}
 		}
 		var change Change
@@ -198,11 +247,11 @@ func (c *committer) apply(first *request) (group, wished []*request, err error) 
 			continue
 		}
 		if err := guard(func() error { return a.apply(&change) }); err != nil {
-			return group, wished, fmt.Errorf("writing: %w", err)
+			return group, fmt.Errorf("writing: %w", err)
 		}
 		r.applied = true
 	}
-	return group, wished, nil
+	return group, nil
 }
 
 // begin readies the open transaction for a group.

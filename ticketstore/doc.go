@@ -4,7 +4,7 @@
 // Small values live in one bbolt file, raw mails in append-only segments beside
 // it. A caller reads through a [View], a consistent snapshot, and writes by
 // handing [Store.Update] a function that looks at a View and returns a
-// [Change]. One goroutine applies the changes of all waiting callers in one
+// [Change]. One caller at a time applies the changes of all that wait in one
 // transaction: it appends to the segments, notes every changed entry in a
 // journal, flushes that, and only then answers. A nil error therefore means: on
 // disk. The bbolt file gets the changes of many such groups in one commit, at the

@@ -44,8 +44,9 @@ type Store interface {
 	// Update calls fn with a view that includes every change applied before,
 	// and applies the Change it returns, whole or not at all. It returns when
 	// the change is on disk; one that holds nothing costs no flush. When fn returns
-	// an error nothing is changed and that error is returned. fn runs alone: it must be quick and wait for
-	// nothing. A ctx that ends while the change is being written has no effect.
+	// an error nothing is changed and that error is returned. fn runs alone, on this
+	// or another caller's goroutine: it must be quick and wait for nothing. A ctx that
+	// ends while the change is being written has no effect.
 	Update(ctx context.Context, fn func(View) (Change, error)) error
 	// Content opens a record that an Update before has put into the store, as
 	// View.Content does. It asks for no snapshot, which costs more under load.
