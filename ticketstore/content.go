@@ -10,7 +10,7 @@ type Octets []byte
 
 // ReadAt is part of Content.
 func (o Octets) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 || off >= int64(len(o)) {
+	if off < 0 || off > int64(len(o)) {
 		return 0, io.EOF
 	}
 	n := copy(p, o[off:])

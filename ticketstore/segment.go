@@ -418,46 +418,67 @@ func (s *segments) rewind() error {
 	return s.files[s.current].Truncate(s.kept)
 }
 
-// open returns the octets of a record whose checksum is right.
+// open returns the octets of a record whose checksums are right.
 func (s *segments) open(id RecordID, p place) (Content, error) {
 	if p.gone() {
 		return nil, fmt.Errorf("record %d: %w", id, ErrGone)
 	}
-	if err := s.verify(id, p); err != nil {
-		return nil, fmt.Errorf("%w: record %d in segment %d: %w", ErrDamaged, id, p.segment, err)
-	}
 	f, err := s.file(p.segment)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: record %d in segment %d: %w", ErrDamaged, id, p.segment, err)
 	}
-	return io.NewSectionReader(f, p.bodyOffset(), p.body), nil
+	c, err := p.open(f, id)
+	if err != nil {
+		return nil, fmt.Errorf("%w: record %d in segment %d: %w", ErrDamaged, id, p.segment, err)
+	}
+	return c, nil
 }
 
 // verify reads a record back and compares it with its checksums.
 func (s *segments) verify(id RecordID, p place) error {
 	f, err := s.file(p.segment)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = p.open(f, id)
 	}
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	h, _, err := readHead(f, p.offset, st.Size())
-	if err != nil {
-		return err
+	return err
+}
+
+// open finds a record in its segment. A short one is read at once.
+func (p place) open(f *os.File, id RecordID) (Content, error) {
+	const short = 64 << 10
+	var h head
+	var body Content
+	if n := p.end() - p.offset; n <= short {
+		b := make(Octets, n)
+		_, err := f.ReadAt(b, p.offset)
+		if errors.Is(err, io.EOF) {
+			return nil, errTorn
+		}
+		if err == nil {
+			h, _, err = readHead(b, 0, n)
+		}
+		if err != nil {
+			return nil, err
+		}
+		body = b[p.bodyOffset()-p.offset:]
+	} else {
+		st, err := f.Stat()
+		if err == nil {
+			h, _, err = readHead(f, p.offset, st.Size())
+		}
+		if err != nil {
+			return nil, err
+		}
+		body = io.NewSectionReader(f, p.bodyOffset(), p.body)
 	}
 	if h.id != id || h.meta != p.meta || h.body != p.body || h.digestStart() != p.digest {
-		return errors.New("record is not the one that the database refers to")
+		return nil, errors.New("record is not the one that the database refers to")
 	}
-	crc, err := bodyCRC(io.NewSectionReader(f, p.bodyOffset(), p.body))
-	if err != nil {
-		return err
+	crc, err := bodyCRC(body)
+	if err == nil && crc != h.bodyCRC && !noSums {
+		err = errTorn
 	}
-	if crc != h.bodyCRC && !noSums {
-		return errTorn
-	}
-	return nil
+	return body, err
 }
 
 func (s *segments) close() error {
