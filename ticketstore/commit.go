@@ -174,7 +174,7 @@ func (c *committer) end() {
 }
 
 // group applies first and what waits behind it, and answers each when all is in
-// the journal.
+// the journal. A flush that fails ends the store's life.
 func (c *committer) group(first *request) {
 	if err := c.failed.Load(); err != nil {
 		first.answer <- *err
@@ -191,6 +191,9 @@ func (c *committer) group(first *request) {
 		err = c.log()
 	case err == nil:
 		c.leave()
+	}
+	if errors.As(err, new(unflushed)) {
+		err = c.fail(err)
 	}
 	if err != nil {
 		err = errors.Join(err, c.undo())
@@ -295,8 +298,7 @@ func decide(r *request, v View) (change Change, err error) {
 }
 
 // log makes a group durable: its records first, because the notes refer to them.
-// Records that are few go into the journal themselves. An error that leaves the
-// state of the disk unknown ends the store's life.
+// Records that are few go into the journal themselves.
 func (c *committer) log() error {
 	if err := c.segments.write(); err != nil {
 		return fmt.Errorf("writing a segment: %w", err)
@@ -304,7 +306,7 @@ func (c *committer) log() error {
 	notes := c.open.notes
 	if r, whole := c.segments.run(); !whole {
 		if err := c.segments.sync(); err != nil {
-			return c.fail(err)
+			return err
 		}
 	} else if len(r.octets) > 0 {
 		notes = appendRun(notes, r.segment, r.offset, r.octets)
@@ -314,7 +316,7 @@ func (c *committer) log() error {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
 	if err := flush(c.journal.f); err != nil && !deafFlush {
-		return c.fail(errors.Join(fmt.Errorf("flushing the journal: %w", err), c.journal.spoil()))
+		return unflushed{errors.Join(fmt.Errorf("flushing the journal: %w", err), c.journal.spoil())}
 	}
 	if !c.unsettled.Swap(true) {
 		c.old.Reset(checkpointAge)

@@ -14,6 +14,12 @@ var flush = func(f *os.File) error {
 	return unix.Fdatasync(int(f.Fd()))
 }
 
+// unflushed is why a flush failed. What is on disk is unknown then, and trying
+// again may succeed without it: Linux tells such an error once.
+type unflushed struct{ error }
+
+func (u unflushed) Unwrap() error { return u.error }
+
 // syncDir puts a folder's entries on disk.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
@@ -21,8 +27,14 @@ func syncDir(dir string) error {
 		return err
 	}
 	defer d.Close()
-	return d.Sync()
+	if err := flushDir(d); err != nil {
+		return unflushed{err}
+	}
+	return nil
 }
+
+// flushDir is as flush for a folder.
+var flushDir = (*os.File).Sync
 
 // FreeDisk is the number of octets that an unprivileged process can still
 // write in the file system of dir.

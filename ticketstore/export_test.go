@@ -18,6 +18,13 @@ func FailFlush(err error) (restore func()) {
 	return func() { flush = old }
 }
 
+// FailFlushDir is as FailFlush for folders.
+func FailFlushDir(err error) (restore func()) {
+	old := flushDir
+	flushDir = func(*os.File) error { return err }
+	return func() { flushDir = old }
+}
+
 // Schema is the version of the layout that this package writes.
 const Schema = schema
 

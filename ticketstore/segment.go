@@ -254,13 +254,20 @@ func (w *segmentWriter) copy(from io.ReaderAt, p place, through func(io.Writer) 
 	return to, nil
 }
 
-// start begins a new segment.
+// start begins a new segment. An empty one may be there: of a try that failed.
 func (s *segments) start(n uint32) error {
-	f, err := os.OpenFile(s.path(n), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(s.path(n), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := syncDir(s.dir); err != nil {
+	st, err := f.Stat()
+	if err == nil && st.Size() > 0 {
+		err = fmt.Errorf("segment %s is there already, and nothing refers to it", s.path(n))
+	}
+	if err == nil {
+		err = syncDir(s.dir)
+	}
+	if err != nil {
 		return errors.Join(err, f.Close())
 	}
 	s.mu.Lock()
@@ -400,7 +407,7 @@ func (s *segments) sync() error {
 		return nil
 	}
 	if err := flush(s.files[s.current]); err != nil {
-		return fmt.Errorf("flushing a segment: %w", err)
+		return unflushed{fmt.Errorf("flushing a segment: %w", err)}
 	}
 	s.dirty = false
 	return nil

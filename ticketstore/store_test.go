@@ -193,16 +193,29 @@ func TestLowDiskRefusesRecordsAndPassesByItself(t *testing.T) {
 }
 
 func TestFailedFlushStopsTheStoreForGood(t *testing.T) {
+	for name, c := range map[string]struct {
+		segment int64 // is full behind so many octets
+		fail    func(error) func()
+	}{
+		"of the journal":                 {1 << 20, ticketstore.FailFlush},
+		"of a segment that is full":      {1, ticketstore.FailFlush},
+		"of the folder of a new segment": {1, ticketstore.FailFlushDir},
+	} {
+		t.Run(name, func(t *testing.T) { failedFlush(t, c.segment, c.fail) })
+	}
+}
+
+func failedFlush(t *testing.T, segment int64, fail func(error) func()) {
 	dir := t.TempDir()
 	var told atomic.Int32
-	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1, OnFail: func(error) { told.Add(1) }})
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1, SegmentSize: segment, OnFail: func(error) { told.Add(1) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := put(t.Context(), db, "before"); err != nil {
 		t.Fatal(err)
 	}
-	restore := ticketstore.FailFlush(errors.New("input/output error"))
+	restore := fail(errors.New("input/output error"))
 	for range 2 {
 		if _, err := put(t.Context(), db, "lost"); !errors.Is(err, ticketstore.ErrFailed) {
 			t.Errorf("update on a failing disk: %v", err)
@@ -228,6 +241,40 @@ func TestFailedFlushStopsTheStoreForGood(t *testing.T) {
 	}
 	if id, err := put(t.Context(), db, "again"); err != nil || id != 2 {
 		t.Errorf("ticket %s, %v", id, err)
+	}
+}
+
+// A segment that could not be begun, for want of a descriptor, is begun by the next
+// change.
+func TestSegmentIsBegunAgain(t *testing.T) {
+	dir := t.TempDir()
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1, SegmentSize: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := put(t.Context(), db, "before"); err != nil {
+		t.Fatal(err)
+	}
+	segments, moved := filepath.Join(dir, "segments"), filepath.Join(dir, "moved")
+	if err := os.Rename(segments, moved); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := put(t.Context(), db, "x"); err == nil || errors.Is(err, ticketstore.ErrFailed) {
+		t.Errorf("without the folder: %v", err)
+	}
+	if err := os.Rename(moved, segments); err != nil {
+		t.Fatal(err)
+	}
+	next := filepath.Join(segments, "000002.seg")
+	if err := os.WriteFile(next, nil, 0o600); err != nil { // as far as it may have come
+		t.Fatal(err)
+	}
+	if id, err := put(t.Context(), db, "after"); err != nil || id != 2 {
+		t.Errorf("ticket %s, %v", id, err)
+	}
+	if st, err := os.Stat(next); err != nil || st.Size() == 0 {
+		t.Errorf("the record is not in the new segment: %v", err)
 	}
 }
 
