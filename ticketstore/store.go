@@ -82,6 +82,8 @@ type View interface {
 	Items() iter.Seq2[OutboxItem, error]
 	// ItemsOf yields the outgoing items of a ticket, oldest first.
 	ItemsOf(TicketID) iter.Seq2[OutboxItem, error]
+	// LastItemsOf yields them newest first.
+	LastItemsOf(TicketID) iter.Seq2[OutboxItem, error]
 	// DueItems returns up to limit items whose next attempt is due, most overdue
 	// first, without those that skip tells to leave out; nil: all. An item whose next
 	// attempt lies more than a day ahead is due, too: the clock was set back.

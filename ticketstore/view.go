@@ -174,15 +174,28 @@ func (v *view) Items() iter.Seq2[OutboxItem, error] {
 }
 
 func (v *view) ItemsOf(id TicketID) iter.Seq2[OutboxItem, error] {
-	return func(yield func(OutboxItem, error) bool) {
-		for e := range prefixed(v.table(bItemsOf), uint64(id)) {
-			if e.err != nil {
-				if !yield(OutboxItem{}, e.err) {
-					return
-				}
-				continue
+	return v.itemsAt(prefixed(v.table(bItemsOf), uint64(id)))
+}
+
+func (v *view) LastItemsOf(id TicketID) iter.Seq2[OutboxItem, error] {
+	return v.itemsAt(func(yield func(entry) bool) {
+		for e := range v.table(bItemsOf).before(key64x2(uint64(id), math.MaxUint64)) {
+			if len(e.key) != 16 || binary.BigEndian.Uint64(e.key) != uint64(id) || !yield(e) {
+				return
 			}
-			if !yield(v.Item(ItemID(binary.BigEndian.Uint64(e.key[8:])))) {
+		}
+	})
+}
+
+// itemsAt yields the items that entries point to.
+func (v *view) itemsAt(entries iter.Seq[entry]) iter.Seq2[OutboxItem, error] {
+	return func(yield func(OutboxItem, error) bool) {
+		for e := range entries {
+			it, err := OutboxItem{}, e.err
+			if err == nil {
+				it, err = v.Item(ItemID(binary.BigEndian.Uint64(e.key[8:])))
+			}
+			if !yield(it, err) {
 				return
 			}
 		}

@@ -7,9 +7,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"iter"
 	"mime"
 	"mime/quotedprintable"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -225,30 +227,55 @@ func autoSubmitted(template string) string {
 	return "auto-generated"
 }
 
+// Bounds of how far back an answer looks in a ticket's past. All of that is done
+// while nobody else writes, and people who write to a ticket decide how long its
+// past is.
+const (
+	lookItems   = 500
+	lookActions = 50
+	lookOctets  = 1 << 20 // of the actions' texts
+)
+
 // thread names the mails that this one follows in the recipient's own mailbox:
 // what they sent last, and what we sent them before.
 func (w *work) thread(h *headerWriter, t *ticketstore.Ticket, to address.Address) {
 	const most = 8
-	var refs []string
-	for it, err := range w.view.ItemsOf(t.ID) {
-		if err == nil && it.To.Equal(to) {
-			refs = append(refs, it.MessageID)
-		}
-	}
 	last := ""
-	for _, a := range w.history(t) {
+	for a := range w.history(t) {
 		if a.Direction == ticketstore.In && harmlessID(a.MessageID) && a.Actor.Address.Equal(to) {
 			last = a.MessageID
-			refs = append(refs, last)
 			break
 		}
 	}
-	if last == "" && len(refs) > 0 {
-		last = refs[len(refs)-1]
-	}
+	var refs []string // newest first
 	if last != "" {
-		h.raw("In-Reply-To", "<"+last+">")
-		h.raw("References", "<"+strings.Join(refs[max(0, len(refs)-most):], ">\r\n <")+">")
+		refs = append(refs, last)
+	}
+	for it := range w.items(t) {
+		if len(refs) == most {
+			break
+		}
+		if it.To.Equal(to) {
+			refs = append(refs, it.MessageID)
+		}
+	}
+	if len(refs) > 0 {
+		slices.Reverse(refs)
+		h.raw("In-Reply-To", "<"+refs[len(refs)-1]+">")
+		h.raw("References", "<"+strings.Join(refs, ">\r\n <")+">")
+	}
+}
+
+// items yields a ticket's outgoing items that were there before this change,
+// newest first.
+func (w *work) items(t *ticketstore.Ticket) iter.Seq[*ticketstore.OutboxItem] {
+	return func(yield func(*ticketstore.OutboxItem) bool) {
+		n := 0
+		for it, err := range w.view.LastItemsOf(t.ID) {
+			if n++; err == nil && !yield(&it) || n == lookItems {
+				return
+			}
+		}
 	}
 }
 
@@ -258,19 +285,40 @@ func harmlessID(id string) bool {
 	return id != "" && len(id) < 500 && strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '<' || r == '>' }) < 0
 }
 
-// history lists a ticket's actions, newest first, those of this change too, as
-// far back as an answer may quote.
-func (w *work) history(t *ticketstore.Ticket) []ticketstore.Action {
-	const most = 50
-	var list []ticketstore.Action
-	for seq := t.LastSeq; seq > 0 && len(list) < most; seq-- {
-		if a := w.pending(t.ID, seq); a != nil {
-			list = append(list, *a)
-		} else if a, err := w.view.Action(t.ID, seq); err == nil {
-			list = append(list, a)
+// history yields a ticket's actions, newest first, those of this change too.
+func (w *work) history(t *ticketstore.Ticket) iter.Seq[*ticketstore.Action] {
+	return func(yield func(*ticketstore.Action) bool) {
+		octets := 0
+		for seq := t.LastSeq; seq > 0 && t.LastSeq-seq < lookActions && octets < lookOctets; seq-- {
+			a := w.actionAt(t.ID, seq)
+			if a == nil {
+				continue
+			}
+			if octets += len(a.Text) + len(a.Fresh); !yield(a) {
+				return
+			}
 		}
 	}
-	return list
+}
+
+// actionAt is one of a ticket's, nil when it cannot be read.
+func (w *work) actionAt(id ticketstore.TicketID, seq uint32) *ticketstore.Action {
+	if a := w.pending(id, seq); a != nil {
+		return a
+	}
+	key := past{id, seq}
+	if a, ok := w.read[key]; ok {
+		return a
+	}
+	var found *ticketstore.Action
+	if a, err := w.view.Action(id, seq); err == nil {
+		found = &a
+	}
+	if w.read == nil {
+		w.read = map[past]*ticketstore.Action{}
+	}
+	w.read[key] = found
+	return found
 }
 
 func (w *work) pending(id ticketstore.TicketID, seq uint32) *ticketstore.Action {
@@ -285,8 +333,8 @@ func (w *work) pending(id ticketstore.TicketID, seq uint32) *ticketstore.Action 
 // quote puts the newest action that the audience may see, and that has a text,
 // into the mail, leaving out the action that is being sent.
 func (w *work) quote(data *templates.Data, t *ticketstore.Ticket, not uint32, sees func(*ticketstore.Action) bool) {
-	for _, a := range w.history(t) {
-		if a.Seq == not || a.Fresh == "" || !sees(&a) {
+	for a := range w.history(t) {
+		if a.Seq == not || a.Fresh == "" || !sees(a) {
 			continue
 		}
 		data.Quoted, data.QuotedBy = clip(a.Fresh, maxQuote), a.Actor.Name

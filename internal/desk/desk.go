@@ -181,6 +181,13 @@ type work struct {
 	now    time.Time
 	next   ticketstore.NextIDs
 	change ticketstore.Change
+	read   map[past]*ticketstore.Action // of tickets' history
+}
+
+// past is an action that the store holds already.
+type past struct {
+	ticket ticketstore.TicketID
+	seq    uint32
 }
 
 // update runs fn as one transaction.

@@ -245,15 +245,16 @@ func (w *work) relay(t *ticketstore.Ticket, a *ticketstore.Action, m *mail, dec 
 	return nil
 }
 
-// lastTold is the audience of the newest notification to an agent.
-func (w *work) lastTold(t *ticketstore.Ticket, agent address.Address) (aud ticketstore.Audience) {
+// lastTold is the audience of the newest notification to an agent, "" when there
+// is none.
+func (w *work) lastTold(t *ticketstore.Ticket, agent address.Address) ticketstore.Audience {
 	c, _ := w.view.ContactByAddress(agent)
-	for it, err := range w.view.ItemsOf(t.ID) {
-		if err == nil && it.Template == templates.UserUpdate && (it.To.Equal(agent) || c.Has(it.To)) {
-			aud = it.Audience
+	for it := range w.items(t) {
+		if it.Template == templates.UserUpdate && (it.To.Equal(agent) || c.Has(it.To)) {
+			return it.Audience
 		}
 	}
-	return aud
+	return ""
 }
 
 // withoutPrivate puts the desk's address where the agent's own stands.
