@@ -44,7 +44,7 @@ func readChain(v *view) chain {
 	sets := map[int]*arcSet{}
 	var c chain
 	put := func(name string, into func(set *arcSet, field int) bool) {
-		for _, i := range v.byName[strings.ToLower(name)] {
+		for _, i := range v.index()[strings.ToLower(name)] {
 			n, ok := instance(v.in.Header.Fields[i].Value)
 			if !ok {
 				c.problem = "an " + name + " field has no number from 1 to 50 (i=)"

@@ -17,9 +17,9 @@ import (
 // behind them, which is read once for each form in which it is signed. It may be used by
 // several goroutines.
 type view struct {
-	in     Input
-	all    []*signature     // as they stand in DKIM-Signature fields
-	byName map[string][]int // indexes of fields, by name in lower case
+	in    Input
+	all   []*signature            // as they stand in DKIM-Signature fields
+	index func() map[string][]int // of fields, by name in lower case; made when it is first asked for
 
 	*bodies
 }
@@ -38,20 +38,28 @@ type body struct {
 const signatureName = "DKIM-Signature"
 
 func newView(in Input) *view {
-	v := &view{in: in, byName: map[string][]int{}, bodies: new(bodies)}
+	v := &view{in: in, bodies: new(bodies)}
+	v.index = sync.OnceValue(v.byName)
 	for i := range in.Header.Fields {
-		f := &in.Header.Fields[i]
+		if f := &in.Header.Fields[i]; plainName(f.Name) && isField(f, signatureName) {
+			v.all = append(v.all, readSignature(i, f.Value))
+		}
+	}
+	return v
+}
+
+// byName makes the index.
+func (v *view) byName() map[string][]int {
+	index := map[string][]int{}
+	for i := range v.in.Header.Fields {
+		f := &v.in.Header.Fields[i]
 		if !plainName(f.Name) {
 			continue // it could be taken for another
 		}
 		name := strings.ToLower(strings.TrimRight(f.Name, " \t"))
-		v.byName[name] = append(v.byName[name], i)
-		if !isField(f, signatureName) {
-			continue
-		}
-		v.all = append(v.all, readSignature(i, f.Value))
+		index[name] = append(index[name], i)
 	}
-	return v
+	return index
 }
 
 // isField compares a field's name, which may have white space behind it (RFC
@@ -102,7 +110,7 @@ func (v *view) headerHash(s *signature) []byte {
 	used := map[string]int{}
 	for name := range strings.SplitSeq(s.tags["h"], ":") {
 		name = strings.ToLower(name)
-		at := v.byName[name]
+		at := v.index()[name]
 		if n := used[name]; n < len(at) {
 			io.WriteString(h, canonicalField(v.in.Header.Fields[at[len(at)-1-n]].Raw, relaxed))
 			used[name]++
@@ -149,7 +157,7 @@ func (v *view) added(s *signature) string {
 				covered++
 			}
 		}
-		if covered > 0 && len(v.byName[strings.ToLower(name)]) > covered {
+		if covered > 0 && len(v.index()[strings.ToLower(name)]) > covered {
 			return name
 		}
 	}
