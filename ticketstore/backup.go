@@ -16,7 +16,6 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 )
 
 // A backup is a folder with a copy of the database, of the files beside it, of
@@ -129,30 +128,21 @@ func (b *backup) prepare() (release func() error, err error) {
 	if err := os.MkdirAll(filepath.Join(b.dir, segmentsName), 0o700); err != nil {
 		return nil, err
 	}
-	release, err = lockFolder(b.dir, "another backup into")
+	lock, err := lockFolder(b.dir, 0)
+	if errors.Is(err, ErrLocked) {
+		return nil, fmt.Errorf("%w: another backup into %s is under way", ErrRefused, b.dir)
+	}
 	if err != nil {
 		return nil, err
 	}
 	b.old, err = readManifest(b.dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, errors.Join(err, release())
+		return nil, errors.Join(err, lock.Close())
 	}
 	at := time.Now().UTC()
 	b.mark = at.Format("20060102T150405.000000000")
 	b.now = Manifest{Version: manifestVersion, Schema: schema, Created: at}
-	return release, nil
-}
-
-// lockFolder keeps others from writing to a folder; what names them in words.
-func lockFolder(dir, what string) (release func() error, err error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %s %s is under way", ErrRefused, what, dir), d.Close())
-	}
-	return d.Close, nil
+	return lock.Close, nil
 }
 
 func sameFolder(a, b string) (bool, error) {

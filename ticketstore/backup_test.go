@@ -245,7 +245,13 @@ func TestRestoreFindsDamage(t *testing.T) {
 		if _, err := ticketstore.Restore(t.Context(), to, dir, nil); err != nil {
 			t.Errorf("%s: restored again: %v", path, err)
 		}
-		storetest.Open(t, dir)
+		restored := storetest.Open(t, dir)
+		if _, err := ticketstore.Restore(t.Context(), to, dir, nil); !errors.Is(err, ticketstore.ErrLocked) {
+			t.Errorf("%s: restored over a store in use: %v", path, err)
+		}
+		if err := restored.Close(); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := ticketstore.Restore(t.Context(), to, dir, nil); !errors.Is(err, ticketstore.ErrRefused) {
 			t.Errorf("%s: restored over a store: %v", path, err)
 		}

@@ -14,7 +14,6 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
-	"golang.org/x/sys/unix"
 )
 
 // Names in the data folder.
@@ -84,6 +83,7 @@ type Options struct {
 // DB is the Store on one bbolt file with segments beside it.
 type DB struct {
 	dir      string
+	lock     *os.File // of the folder
 	opt      Options
 	bolt     *bolt.DB
 	segments *segments
@@ -114,12 +114,16 @@ func Open(dir string, opt Options) (*DB, error) {
 	if opt.SegmentSize == 0 {
 		opt.SegmentSize = 256 << 20
 	}
+	lock, err := lockFolder(dir, lockWait)
+	if err != nil {
+		return nil, fmt.Errorf("opening the store in %s: %w", dir, err)
+	}
 	b, j, err := openDatabase(dir)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, lock.Close())
 	}
 	db := &DB{
-		dir: dir, opt: opt, bolt: b, journal: j,
+		dir: dir, lock: lock, opt: opt, bolt: b, journal: j,
 		turn:     make(chan *committer, 1),
 		requests: make(chan *request, 1024),
 		wake:     make(chan struct{}, 1),
@@ -127,7 +131,7 @@ func Open(dir string, opt Options) (*DB, error) {
 		done:     make(chan struct{}),
 	}
 	if err := db.openSegments(); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the store in %s: %w", dir, err), b.Close(), j.close())
+		return nil, errors.Join(fmt.Errorf("opening the store in %s: %w", dir, err), b.Close(), j.close(), lock.Close())
 	}
 	db.turn <- &committer{DB: db, old: time.AfterFunc(checkpointAge, db.overdue)}
 	return db, nil
@@ -261,23 +265,18 @@ func openBolt(path string) (*bolt.DB, error) {
 }
 
 // checkUnlessLocked looks at the pages of a file, unless a process works on
-// them: that would show damage where there is none.
+// them, as one of an earlier version may, which does not lock the folder: that
+// would show damage where there is none.
 func checkUnlessLocked(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	for wait := 50 * time.Millisecond; ; wait *= 2 {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return checkPages(path)
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) || wait > time.Second {
-			return ErrLocked
-		}
-		time.Sleep(wait)
+	if err := lockFile(f, lockWait); err != nil {
+		return err
 	}
+	return checkPages(path)
 }
 
 // create makes an empty store under another name first: a cut in the middle
@@ -446,7 +445,16 @@ func (db *DB) Wake() <-chan struct{} { return db.wake }
 // Close implements Store.
 func (db *DB) Close() error {
 	db.stopping.Do(db.finish)
-	return errors.Join(db.bolt.Close(), db.journal.close(), db.segments.close())
+	return errors.Join(db.bolt.Close(), db.journal.close(), db.segments.close(), db.unlock())
+}
+
+// unlock lets others into the folder, once.
+func (db *DB) unlock() error {
+	err := db.lock.Close()
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // fail ends the life of the store after an I/O error in a commit.

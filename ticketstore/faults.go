@@ -14,6 +14,7 @@ const (
 	noSettle       = false // a copy does not wait for what the journal alone holds
 	exclusiveReads = false // who reads holds up who writes
 	keptTail       = false // a torn record stays at the end of its segment
+	noLock         = false // nobody is kept from a folder that is in use
 	noSeal         = false // a damaged entry is taken for good
 	noSums         = false // records and backups are read without a look at their sums
 	quietRepair    = false // a repair does not say what is not as before

@@ -19,6 +19,7 @@ var (
 	noSettle       = fault == "no-settle"
 	exclusiveReads = fault == "exclusive-reads"
 	keptTail       = fault == "kept-tail"
+	noLock         = fault == "no-lock"
 	noSeal         = fault == "no-seal"
 	noSums         = fault == "no-sums"
 	quietRepair    = fault == "quiet-repair"

@@ -18,6 +18,7 @@ func TestStoreTestsFindFaults(t *testing.T) {
 		storetest.Fault{Rule: "deaf-flush", Test: "TestFailedFlushStopsTheStoreForGood", Words: "update on a failing disk"},
 		storetest.Fault{Rule: "no-reserve", Test: "TestLowDiskRefusesRecordsAndPassesByItself", Words: "--- FAIL"},
 		storetest.Fault{Rule: "kept-tail", Test: "TestTornTailIsCut", Words: "octets of"},
+		storetest.Fault{Rule: "no-lock", Test: "TestStoreIsPassedOn", Words: "tickets are kept"},
 		storetest.Fault{Rule: "no-seal", Test: "TestBitRot", Words: "written was"},
 		storetest.Fault{Rule: "no-sums", Test: "TestCheckFindsDamage", Words: "is not found"},
 		storetest.Fault{Rule: "quiet-repair", Test: "TestRepairOfBitRot", Words: "the repair says nothing"},

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"mxdesk/internal/address"
 )
 
@@ -96,8 +94,13 @@ func (r *repair) run(ctx context.Context) error {
 	return nil
 }
 
-// lock keeps others out, by the lock that bbolt takes.
+// lock keeps others out, those of an earlier version too, which lock the database.
 func (r *repair) lock() error {
+	d, err := lockFolder(r.dir, 0)
+	if err != nil {
+		return err
+	}
+	r.files = append(r.files, d)
 	f, err := os.OpenFile(filepath.Join(r.dir, dbName), os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -106,10 +109,7 @@ func (r *repair) lock() error {
 		return err
 	}
 	r.files = append(r.files, f)
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return ErrLocked
-	}
-	return nil
+	return lockFile(f, 0)
 }
 
 // gather reads everything that is whole.

@@ -40,11 +40,11 @@ func Restore(ctx context.Context, from, dir string, progress func(Progress)) (_ 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return RestoreReport{}, err
 	}
-	release, err := lockFolder(dir, "another restore to")
+	lock, err := lockFolder(dir, 0)
 	if err != nil {
-		return RestoreReport{}, err
+		return RestoreReport{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	defer func() { err = errors.Join(err, release()) }()
+	defer func() { err = errors.Join(err, lock.Close()) }()
 	if err := claim(dir, &m); err != nil {
 		return RestoreReport{}, err
 	}
