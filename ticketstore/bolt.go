@@ -334,7 +334,7 @@ func (db *DB) openSegments() error {
 		return err
 	}
 	dir := filepath.Join(db.dir, segmentsName)
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) && last.gone() {
 		if err := errors.Join(os.Mkdir(dir, 0o700), syncDir(db.dir)); err != nil {
 			return err
 		}

@@ -156,7 +156,7 @@ type run struct {
 func openSegments(dir string, max int64, from place) (*segments, error) {
 	s := &segments{dir: dir, max: max, files: map[uint32]*os.File{}}
 	nums, err := segmentNumbers(dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
 	for _, n := range nums {
@@ -165,6 +165,9 @@ func openSegments(dir string, max int64, from place) (*segments, error) {
 			return nil, errors.Join(err, s.close())
 		}
 		s.files[n], s.current = f, n
+	}
+	if _, err := s.file(from.segment); err != nil && from.segment != 0 {
+		return nil, errors.Join(fmt.Errorf("%w: %w, where the newest mails are; put it back, restore a backup, or run \"mxdesk store repair\"", ErrDamaged, err), s.close())
 	}
 	if len(nums) == 0 {
 		return s, s.start(1)
@@ -289,19 +292,21 @@ func (s *segments) file(n uint32) (*os.File, error) {
 
 // cutTail walks the records behind the last one referred to and truncates the
 // current segment where the first torn one begins. Whole records without a
-// reference stay.
+// reference stay. When that last one is not where it should be nothing is cut: the
+// file may be another one than the database means.
 func (s *segments) cutTail(from place) error {
 	f := s.files[s.current]
 	st, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	if _, err := s.file(from.segment); err != nil && from.segment != 0 {
-		return err
-	}
 	var off int64
 	if from.segment == s.current {
 		off = from.end()
+		h, _, err := readHead(f, from.offset, st.Size())
+		if off <= st.Size() && (err != nil || h.body != from.body || h.digestStart() != from.digest) {
+			off = st.Size() // where records begin and end is not known
+		}
 	}
 	for off < st.Size() {
 		h, _, err := readHead(f, off, st.Size())

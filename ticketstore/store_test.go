@@ -244,6 +244,81 @@ func failedFlush(t *testing.T, segment int64, fail func(error) func()) {
 	}
 }
 
+// Where the mails are missing, as when their disk is not there, a desk does not
+// begin others: it would cut the old ones when they are back.
+func TestMissingMailsAreNotReplaced(t *testing.T) {
+	for name, lose := range map[string]func(segments, away string) error{
+		"the folder": os.Rename,
+		"what is in the folder": func(segments, away string) error {
+			return errors.Join(os.Rename(segments, away), os.Mkdir(segments, 0o700))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			segments, away := filepath.Join(dir, "segments"), filepath.Join(t.TempDir(), "segments")
+			db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
+			if err == nil {
+				_, err = put(t.Context(), db, "the first mail")
+				err = errors.Join(err, db.Close(), lose(segments, away))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if _, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1}); !errors.Is(err, ticketstore.ErrDamaged) {
+					t.Errorf("opened without the mails: %v", err)
+				}
+			}
+			if err := errors.Join(os.RemoveAll(segments), os.Rename(away, segments)); err != nil {
+				t.Fatal(err)
+			}
+			if r, err := storetest.Open(t, dir).Check(t.Context()); err != nil || len(r.Problems) > 0 {
+				t.Errorf("with the mails again: %+v, %v", r, err)
+			}
+		})
+	}
+}
+
+// A segment that is not the one the database means is appended to, and not cut.
+func TestSegmentOfAnotherDeskIsNotCut(t *testing.T) {
+	var files []string
+	for _, texts := range [][]string{{"one", "two", "three"}, {"a longer text than any there"}} {
+		dir := t.TempDir()
+		db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range texts {
+			if _, err := put(t.Context(), db, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, filepath.Join(dir, "segments", "000001.seg"))
+	}
+	other, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(files[1], other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := ticketstore.Open(filepath.Dir(filepath.Dir(files[1])), ticketstore.Options{MinFree: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = put(t.Context(), db, "another")
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Error(err)
+	}
+	now, err := os.ReadFile(files[1])
+	if err != nil || !strings.HasPrefix(string(now), string(other)) || len(now) == len(other) {
+		t.Errorf("of %d octets %d are left, %v", len(other), len(now), err)
+	}
+}
+
 // A segment that could not be begun, for want of a descriptor, is begun by the next
 // change.
 func TestSegmentIsBegunAgain(t *testing.T) {
