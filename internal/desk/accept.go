@@ -112,15 +112,15 @@ func (m *mail) decided(decide func() error) error {
 }
 
 // hashes reads the mail once: for the key under which it is recognised when it
-// comes again (return path, the fields that people see, the body; all octets
-// where not every field was read, so that two mails are never taken for one),
-// and for the digest of the record, which covers that key and the header.
+// comes again (return path, the fields that people see or answer to, the body; all
+// octets where not every field was read, so that two mails are never taken for
+// one), and for the digest of the record, which covers that key and the header.
 func hashes(in *Inbound) (key ticketstore.MailKey, digest [32]byte, err error) {
 	ident, record := sha256.New(), sha256.New()
 	fmt.Fprintf(ident, "%s\n", in.Envelope.From.Key())
 	for _, f := range in.Message.Fields {
 		switch strings.ToLower(f.Name) {
-		case "message-id", "from", "to", "cc", "subject", "date":
+		case "message-id", "from", "reply-to", "to", "cc", "subject", "date":
 			fmt.Fprintf(ident, "%s:%q\n", strings.ToLower(f.Name), f.Value)
 		}
 	}

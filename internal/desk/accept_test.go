@@ -103,6 +103,20 @@ func TestAcceptTheSameMailAgain(t *testing.T) {
 	}
 }
 
+// Two people who fill in the same form with the same words are told apart by
+// Reply-To alone.
+func TestAcceptTwoMailsOfAForm(t *testing.T) {
+	h := newStaffed(t)
+	form := letter{From: ann, Subject: "Question", Body: "Do you open on Sunday?", ID: "form@sender.example"}
+	for _, customer := range []string{ben, eve} {
+		form.Fields = []string{"Reply-To: " + customer}
+		in := h.inbound(form)
+		if r, err := h.Accept(context.Background(), in); err != nil || r.Outcome != "new" {
+			t.Errorf("%s: %+v, %v", customer, r, err)
+		}
+	}
+}
+
 // TestAcceptTwoMailsWithTooLargeHeaders: what is told apart only by fields that
 // nobody reads is two mails all the same, and neither is dropped.
 func TestAcceptTwoMailsWithTooLargeHeaders(t *testing.T) {
