@@ -308,7 +308,7 @@ func TestRestoreThatBrokeOff(t *testing.T) {
 		if left, _ := filepath.Glob(filepath.Join(to, "segments", "*")); len(left) != 3 {
 			t.Errorf("%v are left: the test sees nothing", left)
 		}
-		want := []string{"desk.db", "notes", "segments", "segments/000001.seg", "segments/notes"}
+		want := []string{"desk.db", "desk.journal", "notes", "segments", "segments/000001.seg", "segments/notes"}
 		if earlier { // an earlier version does not say what it restores beside the store
 			want = append(want, "keys.json")
 			if err := os.Truncate(filepath.Join(to, "restore.partial"), 0); err != nil {

@@ -156,6 +156,9 @@ func openDatabase(dir string) (*bolt.DB, *journal, error) {
 	if b, err = migrate(dir, b); err != nil {
 		return nil, nil, fmt.Errorf("bringing the store to schema %d: %w", schema, err)
 	}
+	if err := journalIsThere(dir, b); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("opening the journal in %s: %w", dir, err), b.Close())
+	}
 	j, err := openJournal(dir)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("opening the journal in %s: %w", dir, err), b.Close())
@@ -167,6 +170,26 @@ func openDatabase(dir string) (*bolt.DB, *journal, error) {
 		return nil, nil, errors.Join(fmt.Errorf("reading the journal in %s: %w", dir, err), j.close(), b.Close())
 	}
 	return b, j, nil
+}
+
+// journalIsThere refuses a database whose journal is missing: it may hold what was
+// answered last. A database that never had one has none, nor has one that was just
+// restored.
+func journalIsThere(dir string, b *bolt.DB) error {
+	_, err := os.Stat(filepath.Join(dir, journalName))
+	if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, partialName)); err == nil {
+		return nil
+	}
+	return b.View(func(tx *bolt.Tx) error {
+		applied, err := appliedOf(tx)
+		if err == nil && applied > 0 {
+			err = fmt.Errorf("%w: %s is missing, and what was answered last may be in it; put it back, restore a backup, or run \"mxdesk store repair\"", ErrDamaged, journalName)
+		}
+		return err
+	})
 }
 
 // catchUp brings the database up to what the journal says, and the segments.

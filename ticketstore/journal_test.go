@@ -2,6 +2,7 @@ package ticketstore
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -181,4 +182,63 @@ func FuzzJournal(f *testing.F) {
 			t.Errorf("%q up to %d, %v", got, last, err)
 		}
 	})
+}
+
+// A store of schema 2 may have values of that time in its journal.
+func TestJournalOfSchema2IsRead(t *testing.T) {
+	dir := t.TempDir()
+	db, err := Open(dir, Options{MinFree: -1})
+	if err == nil {
+		err = db.Close()
+	}
+	j, jerr := openJournal(dir)
+	if err = errors.Join(err, jerr); err != nil {
+		t.Fatal(err)
+	}
+	j.next = 1
+	want := Contact{ID: 1, Name: "Ann", Kind: "user"}
+	value, err := json.Marshal(want)
+	notes := appendNote(appendNote(nil, notePut, string(bContacts), key64(1), value), noteGrow, string(bContacts), key64(1))
+	if err = errors.Join(err, j.write(notes), j.close()); err != nil {
+		t.Fatal(err)
+	}
+	if db, err = Open(dir, Options{MinFree: -1}); err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.View(t.Context(), func(v View) error {
+		got, err := v.Contact(1)
+		if got.Name != want.Name {
+			t.Errorf("got %+v", got)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A start without the journal could hide what was answered last.
+func TestMissingJournalIsNoticed(t *testing.T) {
+	dir := t.TempDir()
+	db, err := Open(dir, Options{MinFree: -1})
+	if err == nil {
+		err = db.Update(t.Context(), func(View) (Change, error) { return Change{Contacts: []Contact{{ID: 1, Name: "Ann"}}}, nil })
+		err = errors.Join(err, db.Close(), os.Remove(filepath.Join(dir, journalName)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, Options{MinFree: -1}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("opened without it: %v", err)
+	}
+	if _, err := Repair(t.Context(), dir, RepairOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if db, err = Open(dir, Options{MinFree: -1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
 }

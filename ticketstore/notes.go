@@ -187,7 +187,8 @@ func (w *writer) replay(notes []byte, run func(segment uint32, offset int64, oct
 		path := string(n.fields[0])
 		switch n.kind {
 		case notePut:
-			return w.put(path, n.fields[1], n.fields[2])
+			table, _, _ := strings.Cut(path, "/")
+			return w.put(path, n.fields[1], current(table, n.fields[2])) // schema 2 had a journal at its end
 		case noteRemove:
 			return w.remove(path, n.fields[1])
 		case noteDrop:

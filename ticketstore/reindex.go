@@ -143,7 +143,11 @@ func (r *repair) write() error {
 	case !errors.Is(err, os.ErrNotExist):
 		return errors.Join(err, f.abandon())
 	}
-	return f.install()
+	j, err := openJournal(r.dir) // made when it was lost
+	if err != nil {
+		return errors.Join(err, f.abandon())
+	}
+	return errors.Join(f.install(), j.close())
 }
 
 // derived are the tables that follow from others.

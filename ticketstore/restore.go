@@ -55,7 +55,7 @@ func Restore(ctx context.Context, from, dir string, progress func(Progress)) (_ 
 	if err := r.all(&m); err != nil {
 		return r.report, err
 	}
-	return r.report, errors.Join(os.Remove(filepath.Join(dir, partialName)), syncDir(dir))
+	return r.report, errors.Join(writeSynced(filepath.Join(dir, journalName), nil), syncDir(dir), os.Remove(filepath.Join(dir, partialName)), syncDir(dir))
 }
 
 // claim marks an empty folder, or one whose restoring broke off, which is emptied.
