@@ -46,7 +46,8 @@ func TestServeRefusals(t *testing.T) {
 		{"port taken", at(taken.Addr().String(), filepath.Join(t.TempDir(), "data")), exitFailed, []string{"cannot listen on " + taken.Addr().String(), "already in use"}},
 		{"folder cannot be made", at("127.0.0.1:0", filepath.Join(file, "data")), exitFailed, []string{file, "not a directory"}},
 		{"folder is a file", at("127.0.0.1:0", file), exitFailed, []string{file, "not a directory"}},
-		{"folder cannot be written to", at("127.0.0.1:0", "/proc/self"), exitFailed, []string{"/proc/self"}},
+		{"folder of something else", at("127.0.0.1:0", "/proc/self"), exitConfig, []string{"/proc/self holds no desk but other things"}},
+		{"folder on a file system that takes none", at("127.0.0.1:0", "/proc/self/data"), exitFailed, []string{"/proc/self/data"}},
 		{"folder in use", at("127.0.0.1:0", free.data), exitConflict, []string{"another mxdesk serves the desk in " + free.data}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -46,15 +46,12 @@ type App struct {
 }
 
 // Open opens the data folder of a configuration, made when there is none, and
-// builds the desk on it. Nothing listens yet. The caller closes it.
+// builds the desk on it. A folder that holds other things is refused. Nothing
+// listens yet. The caller closes it.
 func Open(cfg *config.Config, log zerolog.Logger) (*App, error) {
 	a := &App{cfg: cfg, log: log, failed: make(chan error, 1)}
-	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the data folder: %w", err)
-	}
-	// A folder made by somebody else may be open to others; the mails are not.
-	if err := os.Chmod(cfg.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("closing the data folder to others: %w", err)
+	if err := makeFolder(cfg); err != nil {
+		return nil, err
 	}
 	minFree := int64(cfg.Limits.MinFreeDisk)
 	if minFree == 0 {

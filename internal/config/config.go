@@ -19,8 +19,9 @@ import (
 
 // Config is a whole configuration.
 type Config struct {
+	File     string `toml:"-"` // that it was read from, if any
 	Hostname string `toml:"hostname" default:"localhost" doc:"Name in the greeting, in HELO and in the fields mxdesk adds. Must resolve to this machine on a public desk."`
-	DataDir  string `toml:"data" default:"mxdesk-data" doc:"Folder for everything mxdesk stores. Created with mode 0700. A relative path is relative to the working folder."`
+	DataDir  string `toml:"data" default:"mxdesk-data" doc:"Folder for everything mxdesk stores. It gets mode 0700, so it must be new, empty or a desk's; only hidden files and what this configuration names may stand in it, too. A relative path is relative to the working folder."`
 	LogLevel string `toml:"log_level" default:"info" oneof:"debug info warn error" doc:"How much is logged."`
 	// AuthservID defaults to Hostname.
 	AuthservID string `toml:"authserv_id" doc:"Name in our Authentication-Results fields. Default: hostname."`
@@ -43,6 +44,22 @@ func (c *Config) Mailboxes() []Mailbox {
 	}
 	slices.SortFunc(list, func(a, b Mailbox) int { return strings.Compare(a.Key, b.Key) })
 	return list
+}
+
+// Files lists the files, folders and sockets that the configuration names, and
+// the one that it was read from.
+func (c *Config) Files() []string {
+	o := &c.Outbound
+	all := []string{c.File, c.TLS.CertFile, c.TLS.KeyFile, c.TLS.ACMECAFile, o.CaptureDir, o.CAFile, o.PasswordFile}
+	for _, m := range c.Mailboxes() {
+		all = append(all, m.Templates)
+	}
+	for _, addr := range c.SMTP.ListenLMTP {
+		if file, ok := strings.CutPrefix(addr, "unix:"); ok {
+			all = append(all, file)
+		}
+	}
+	return slices.DeleteFunc(all, func(path string) bool { return path == "" })
 }
 
 // TagPairs lists every pair that is recognised, at whichever mailbox: current
