@@ -63,7 +63,8 @@ func (c *deliverCmd) Run(e *env) error {
 	if err != nil {
 		return &exitError{exTempFail, err}
 	}
-	err = e.withDesk(true, func(cl *api.Client) error {
+	// A mistyped folder must not become a desk that takes mail and nobody reads.
+	err = e.withDesk(false, func(cl *api.Client) error {
 		var r api.Receipt
 		if err := cl.PostRaw(e.ctx, "/v1/deliver", c.query(), bytes.NewReader(raw), &r); err != nil {
 			return err

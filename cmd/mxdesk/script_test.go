@@ -29,6 +29,7 @@ import (
 //	json FILE PATH [VALUE]  the JSON in a file has PATH (such as actions.0.fresh),
 //	                        and there the JSON VALUE
 //	up SOCKET               wait until a server answers on a control socket
+//	desk DIR                make a desk without anything in it, as a first start does
 //	lock DIR                hold the store of a data folder open until the script ends
 //	flip FILE OFFSET        change one octet
 func TestScript(t *testing.T) {
@@ -43,7 +44,7 @@ func TestScript(t *testing.T) {
 			return os.MkdirAll(filepath.Join(e.WorkDir, "tmp"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": scriptCode, "json": scriptJSON, "up": scriptUp, "lock": scriptLock, "flip": scriptFlip,
+			"code": scriptCode, "json": scriptJSON, "up": scriptUp, "desk": scriptDesk, "lock": scriptLock, "flip": scriptFlip,
 		},
 	})
 }
@@ -148,6 +149,17 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	ts.Fatalf("no server answers on %s", args[0])
+}
+
+func scriptDesk(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: desk DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	db, err := ticketstore.Open(dir, ticketstore.Options{})
+	ts.Check(err)
+	ts.Check(db.Close())
 }
 
 func scriptLock(ts *testscript.TestScript, neg bool, args []string) {
