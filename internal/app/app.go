@@ -226,7 +226,7 @@ func door(cfg *config.Config, log zerolog.Logger) (smtpd.Config, error) {
 }
 
 // deliveryTimeout bounds one delivery. After a crash a mail that was under way
-// is tried again a little later than this.
+// is tried again a little later than this, or later still (see [outbox.Config]).
 const deliveryTimeout = 10 * time.Minute
 
 // route is the way out. Its connections are closed by the function that comes

@@ -48,7 +48,8 @@ type Config struct {
 	// 5321 §4.5.4.1 asks for 4 to 5 days).
 	MaxAge time.Duration
 	// Timeout bounds one delivery. Default 10 min. After a crash a mail that was
-	// under way waits a little longer than this.
+	// under way waits a little longer than this, and from its third attempt on as
+	// long as if the attempt had failed.
 	Timeout time.Duration
 	// Grace is how long Run waits for deliveries under way when it is to stop,
 	// before it cuts them off. Default 30 s.

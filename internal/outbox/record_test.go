@@ -280,3 +280,16 @@ func TestStoreFails(t *testing.T) {
 		})
 	}
 }
+
+// What is said of a crash: the first attempts are made again soon after their
+// bound, later ones when a failure would have been.
+func TestPauseAfterACrash(t *testing.T) {
+	now := time.Now()
+	l := &loop{Runner: New(nil, nil, Config{})}
+	for before, want := range []time.Duration{11 * time.Minute, 11 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 4 * time.Hour} {
+		it := l.sending(ticketstore.OutboxItem{Attempts: make([]ticketstore.Attempt, before)}, now)
+		if got := it.Next.Sub(now); got < want-want/10 || got > want+want/10 {
+			t.Errorf("attempt %d is made again after %v, want some %v", before+1, got, want)
+		}
+	}
+}
