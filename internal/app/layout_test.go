@@ -8,8 +8,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -170,6 +172,40 @@ func small(t *testing.T, path string) {
 		}
 		if n := line(fn.End()) - line(fn.Pos()) + 1; n > maxFunction {
 			t.Errorf("%s: %s has %d lines, over %d", path, fn.Name.Name, n, maxFunction)
+		}
+	}
+}
+
+// TestMakeTargets: what the Makefile lists as targets, and what the README and
+// the docs tell to make, has a rule.
+func TestMakeTargets(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(makefile), "\n.PHONY:")
+	phony, _, _ := strings.Cut(rest, "\n")
+	targets := strings.Fields(phony)
+	told := regexp.MustCompile("(?:`|    )make ([a-z-]+)")
+	for _, name := range append(docs, "../../README.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range told.FindAllStringSubmatch(string(text), -1) {
+			targets = append(targets, m[1])
+		}
+	}
+	if len(targets) < 20 {
+		t.Fatalf("%q were read", targets)
+	}
+	for _, target := range targets {
+		if !strings.Contains(string(makefile), "\n"+target+":") {
+			t.Errorf("the Makefile has no rule for %s", target)
 		}
 	}
 }
