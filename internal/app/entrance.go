@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"slices"
@@ -116,7 +117,23 @@ func listen(addr string) (net.Listener, error) {
 	if errors.As(err, &sys) {
 		err = sys.Err
 	}
-	return nil, fmt.Errorf("cannot listen on %s: %w; stop what uses it or set smtp.listen, smtp.listen_tls or smtp.listen_lmtp to another address", addr, err)
+	return nil, fmt.Errorf("cannot listen on %s: %w; %s", addr, err, remedy(err, unix))
+}
+
+// remedy says what to do about a listener that could not be opened.
+func remedy(err error, unix bool) string {
+	const set = "set smtp.listen, smtp.listen_tls or smtp.listen_lmtp to another address"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "stop what uses it, or " + set
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this machine has no such address: " + set
+	case errors.Is(err, fs.ErrPermission) && unix:
+		return "let the user that mxdesk runs as write to its folder, or " + set
+	case errors.Is(err, fs.ErrPermission):
+		return "a port below 1024 needs the capability CAP_NET_BIND_SERVICE or a socket unit (contrib/systemd has both), or " + set
+	}
+	return set
 }
 
 // listenUnix opens a Unix socket for its owner and group. A socket that a killed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -107,5 +108,33 @@ func TestEntrances(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestRemedy(t *testing.T) {
+	dir := t.TempDir()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for addr, want := range map[string]string{
+		taken.Addr().String():      "address already in use; stop what uses it, or set smtp.listen,",
+		"192.0.2.1:25":             "cannot assign requested address; this machine has no such address: set smtp.listen,",
+		"unix:" + dir + "/no/door": "no such file or directory; set smtp.listen,",
+	} {
+		l, err := listen(addr)
+		if err == nil {
+			_ = l.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "cannot listen on "+addr+": ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %s", addr, err, want)
+		}
+	}
+	if got := remedy(syscall.EACCES, false); !strings.HasPrefix(got, "a port below 1024 needs the capability CAP_NET_BIND_SERVICE") {
+		t.Errorf("no permission for a port: %s", got)
+	}
+	if got := remedy(syscall.EACCES, true); !strings.HasPrefix(got, "let the user that mxdesk runs as write to its folder") {
+		t.Errorf("no permission for a socket: %s", got)
 	}
 }
