@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -38,7 +39,7 @@ func (serveCmd) Run(e *env) error {
 		return &exitError{exitConflict, fmt.Errorf("another mxdesk serves the desk in %s: stop it, or name another folder with --data", cfg.DataDir)}
 	}
 	if err != nil {
-		return err
+		return unusable(cfg.DataDir, err)
 	}
 	stayWithin(int64(cfg.Limits.Memory))
 	tell := e.teller(manager)
@@ -53,6 +54,22 @@ func (serveCmd) Run(e *env) error {
 	})
 	reloading()
 	return errors.Join(err, a.Close())
+}
+
+// unusable says what to do about a data folder that this user, or nobody, can
+// write to; any other error is returned as it is.
+func unusable(dir string, err error) error {
+	var at *fs.PathError
+	if !errors.As(err, &at) || !strings.HasPrefix(at.Path, dir) && !strings.HasPrefix(dir, at.Path) {
+		return err
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w; give %s to the user that this runs as, or name another folder with --data or the key data", err, dir)
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w; name another folder with --data or the key data", err)
+	}
+	return err
 }
 
 // teller tells the service manager about a state. A manager that cannot be told
