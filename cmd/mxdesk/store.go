@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -171,7 +172,12 @@ func (c *storeRestoreCmd) Run(e *env) error {
 	p := e.progress()
 	r, err := ticketstore.Restore(e.ctx, c.From, cfg.DataDir, p.show)
 	p.end()
-	if err != nil {
+	switch {
+	case errors.Is(err, ticketstore.ErrDamaged): // what is read is the backup, not a store
+		return &exitError{exitProblems, fmt.Errorf("the backup in %s is damaged: %s; restore another one", c.From, strings.TrimPrefix(err.Error(), ticketstore.ErrDamaged.Error()+": "))}
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("restoring %s to %s: %w; run this as a user who may read the one and write to the other", c.From, cfg.DataDir, err)
+	case err != nil:
 		return err
 	}
 	if !c.Verify {

@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"path/filepath"
+	"strings"
 
 	"mxdesk/ticketstore"
 )
@@ -44,6 +46,9 @@ func (s *server) backup(w http.ResponseWriter, r *http.Request) error {
 		}
 	})
 	if err != nil {
+		if at, ok := errors.AsType[*fs.PathError](err); ok && (strings.HasPrefix(at.Path, in.Dir) || strings.HasPrefix(in.Dir, at.Path)) {
+			err = fmt.Errorf("backing up to %s: %w; name a folder that the user mxdesk runs as can write to", in.Dir, err)
+		}
 		e, _ := errorOf(err)
 		return enc.Encode(event{Error: &e})
 	}
