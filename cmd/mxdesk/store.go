@@ -220,6 +220,8 @@ func (p *progress) show(s ticketstore.Progress) {
 		if s.Done >= s.Total {
 			p.end()
 		}
+	case !p.bar && s.Done >= s.Total && s.Total == 1: // a step whose octets nobody counts
+		fmt.Fprintf(p.w, "%s: done\n", s.Step)
 	case !p.bar && s.Done >= s.Total:
 		fmt.Fprintf(p.w, "%s: %d octets\n", s.Step, s.Done)
 	}
