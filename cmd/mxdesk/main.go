@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -115,7 +116,7 @@ func run(ctx context.Context, hurry <-chan struct{}, args []string, stdin io.Rea
 	}
 	if err != nil {
 		command := commandOf(err)
-		fmt.Fprintf(stderr, "mxdesk: %v\nRun \"%s --help\" for help.\n", err, strings.TrimSpace("mxdesk "+command))
+		fmt.Fprintf(stderr, "mxdesk: %s\nRun \"%s --help\" for help.\n", complaint(err), strings.TrimSpace("mxdesk "+command))
 		if command == "deliver" {
 			return exUsage // an MTA reads it
 		}
@@ -129,6 +130,30 @@ func run(ctx context.Context, hurry <-chan struct{}, args []string, stdin io.Rea
 		fmt.Fprintln(stderr, "mxdesk:", text)
 	}
 	return exitCode(err)
+}
+
+// noNumber is what kong says about a value that is to be a number. To one with a
+// minus before it, it advises what it then refuses.
+var noNumber = regexp.MustCompile(`^(\S+): expected (?:uint value|a valid \d+ bit uint) but got ("[^"]*").*$`)
+
+// complaint is what is wrong with a command line, in kong's words where they help.
+func complaint(err error) string {
+	text := noNumber.ReplaceAllString(err.Error(), "$1: $2 is not a number from 0 up")
+	var wrong *kong.ParseError
+	if word, ok := strings.CutPrefix(text, "unexpected argument "); ok && errors.As(err, &wrong) && takesCommand(wrong.Context) {
+		word, hint, ok := strings.Cut(word, ", did you mean")
+		text = fmt.Sprintf("%s is no command of %q", word, strings.TrimSpace("mxdesk "+commandOf(err)))
+		if ok {
+			text += "; did you mean" + hint
+		}
+	}
+	return text
+}
+
+// takesCommand reports whether a command was to come next.
+func takesCommand(c *kong.Context) bool {
+	node := c.Selected()
+	return node == nil || len(node.Children) > 0
 }
 
 // commandOf names the command, as far as it was understood, whose arguments are

@@ -181,13 +181,13 @@ type outboxCmd struct {
 
 type outboxListCmd struct {
 	State []string `help:"Only in this state: queued, sending, deferred, delivered, bounced, …" placeholder:"STATE"`
-	Limit int      `help:"At most so many, the newest; 0: all." default:"0" placeholder:"N"`
+	Limit uint     `help:"At most so many, the newest; 0: all." default:"0" placeholder:"N"`
 }
 
 func (c *outboxListCmd) Run(e *env) error {
 	q := url.Values{"state": c.State}
 	if c.Limit != 0 {
-		q.Set("limit", strconv.Itoa(c.Limit))
+		q.Set("limit", strconv.FormatUint(uint64(c.Limit), 10))
 	}
 	return streamed(e, "/v1/outbox", q, e.itemLine)
 }

@@ -101,7 +101,7 @@ type ticketListCmd struct {
 	Type      string   `help:"Only of this type." placeholder:"TYPE"`
 	Requester string   `help:"Only of this requester." placeholder:"ADDRESS"`
 	Assignee  string   `help:"Only of this agent." placeholder:"ADDRESS"`
-	Limit     int      `help:"At most so many; 0: all." default:"0" placeholder:"N"`
+	Limit     uint     `help:"At most so many; 0: all." default:"0" placeholder:"N"`
 }
 
 func (c *ticketListCmd) Run(e *env) error {
@@ -112,7 +112,7 @@ func (c *ticketListCmd) Run(e *env) error {
 		}
 	}
 	if c.Limit != 0 {
-		q.Set("limit", strconv.Itoa(c.Limit))
+		q.Set("limit", strconv.FormatUint(uint64(c.Limit), 10))
 	}
 	return streamed(e, "/v1/tickets", q, e.ticketLine)
 }

@@ -342,7 +342,7 @@ func limitOf(r *http.Request) (int, error) {
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 0 {
-		return 0, invalid("limit: write a number")
+		return 0, invalid("limit: " + strconv.Quote(s) + " is not a number from 0 up")
 	}
 	return n, nil
 }
