@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -64,21 +65,24 @@ func (a *applier) grown() int64 { return a.octets - a.before }
 // that of the text, which stands twice in an action.
 const growth = 3
 
-// hasRoom reports whether the records of a change fit on the disk, behind those
-// of the group that are on their way.
-func (a *applier) hasRoom(c *Change) bool {
+// roomFor is an error when the records of a change do not fit on the disk, behind
+// those of the group that are on their way.
+func (a *applier) roomFor(c *Change) error {
 	need := a.octets
 	for _, r := range c.Records {
 		need += r.Content.Size()
 	}
-	return need <= a.room/growth
+	if len(c.Records) == 0 || need <= a.room/growth {
+		return nil
+	}
+	return fmt.Errorf("%w: %d MiB more must be free in the file system of %s", ErrFull, (need*growth-a.room)>>20+1, filepath.Dir(a.segments.dir))
 }
 
 // check refuses a change that does not fit the store. It writes nothing, so
 // that one bad change leaves its neighbours in the group alone.
 func (a *applier) check(c *Change) error {
-	if len(c.Records) > 0 && !a.hasRoom(c) {
-		return ErrFull
+	if err := a.roomFor(c); err != nil {
+		return err
 	}
 	next := a.view.Next()
 	seqs := map[TicketID]uint32{}

@@ -181,8 +181,9 @@ func TestLowDiskRefusesRecordsAndPassesByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := put(t.Context(), db, "x"); !errors.Is(err, ticketstore.ErrFull) {
-		t.Errorf("with the disk full: %v", err)
+	_, err = put(t.Context(), db, "x")
+	if says := "MiB more must be free in the file system of " + dir; !errors.Is(err, ticketstore.ErrFull) || !strings.HasSuffix(err.Error(), says) {
+		t.Errorf("with the disk full: %v, want ... %s", err, says)
 	}
 	err = db.Update(t.Context(), func(ticketstore.View) (ticketstore.Change, error) {
 		return ticketstore.Change{Contacts: []ticketstore.Contact{{ID: 1, Name: "Ann"}}}, nil

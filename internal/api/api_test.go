@@ -41,6 +41,17 @@ func (reader) Admit(desk.Inbound) error { return nil }
 
 func newHandler(t testing.TB) http.Handler {
 	t.Helper()
+	return handlerOn(t, storetest.New(t))
+}
+
+// keeper is a store that can be looked after.
+type keeper interface {
+	ticketstore.Store
+	api.Keeper
+}
+
+func handlerOn(t testing.TB, db keeper) http.Handler {
+	t.Helper()
 	set, err := templates.Load("", "en")
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +60,6 @@ func newHandler(t testing.TB) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := storetest.New(t)
 	d := desk.New(db, desk.Config{
 		Hostname: "mx.desk.example",
 		Rules: &router.Rules{Hostname: "mx.desk.example", Keys: token.New(), Mailboxes: []router.Mailbox{{
@@ -167,6 +177,23 @@ func TestErrorsHaveAKind(t *testing.T) {
 }
 
 // A list is read in portions; none is left out or comes twice.
+// full is a store on a disk that has no room for a record.
+type full struct{ keeper }
+
+func (full) Update(context.Context, func(ticketstore.View) (ticketstore.Change, error)) error {
+	return fmt.Errorf("%w: 7 MiB more must be free in the file system of /desk", ticketstore.ErrFull)
+}
+
+func TestLowDiskNamesItsSetting(t *testing.T) {
+	c := api.InProcess(handlerOn(t, full{storetest.New(t)}))
+	err := c.Post(context.Background(), "/v1/tickets", json.RawMessage(`{"requester":{"address":"a@b.example"},"subject":"x"}`), nil)
+	var no *api.Error
+	const want = "disk space is low: 7 MiB more must be free in the file system of /desk; make room, or set limits.min_free_disk to less"
+	if !errors.As(err, &no) || no.Kind != "transient" || no.Text != want {
+		t.Errorf("%v (%+v), want transient %s", err, no, want)
+	}
+}
+
 func TestLongListsAreWhole(t *testing.T) {
 	h := newHandler(t)
 	c := api.InProcess(h)

@@ -123,7 +123,10 @@ func errorOf(err error) (Error, int) {
 	case errors.Is(err, desk.ErrInvalid):
 		e.Kind, status = "invalid", http.StatusBadRequest
 		e.Text = strings.TrimPrefix(e.Text, desk.ErrInvalid.Error()+": ")
-	case errors.Is(err, ticketstore.ErrFull), errors.Is(err, ticketstore.ErrClosed), errors.Is(err, ticketstore.ErrFailed):
+	case errors.Is(err, ticketstore.ErrFull):
+		e.Kind, status = "transient", http.StatusServiceUnavailable
+		e.Text += "; make room, or set limits.min_free_disk to less"
+	case errors.Is(err, ticketstore.ErrClosed), errors.Is(err, ticketstore.ErrFailed):
 		e.Kind, status = "transient", http.StatusServiceUnavailable
 	}
 	return e, status
