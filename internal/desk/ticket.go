@@ -188,7 +188,7 @@ func (d *Desk) Change(ctx context.Context, id ticketstore.TicketID, as address.A
 			said = append(said, fmt.Sprintf("followers: %d", len(t.Followers)))
 		}
 		if len(said) == 0 {
-			return "", "", fmt.Errorf("%w: nothing to change", ErrInvalid)
+			return "", "", fmt.Errorf("%w: nothing to change: give --subject, --type, --priority, --supplier, --reference or --field another value than the ticket has, or --follow or --unfollow somebody", ErrInvalid)
 		}
 		return ticketstore.OutcomeChanged, strings.Join(said, "\n"), nil
 	})

@@ -90,7 +90,7 @@ func TestChangeSaysWhatItDid(t *testing.T) {
 			}
 		})
 	}
-	wantInvalid(t, h.Change(context.Background(), 1, address.Address{}, Set{Priority: "high"}), "nothing to change")
+	wantInvalid(t, h.Change(context.Background(), 1, address.Address{}, Set{Priority: "high"}), "nothing to change: give --subject,")
 	wantInvalid(t, h.Change(context.Background(), 1, address.Address{}, Set{Priority: "extreme"}), "use low, normal, high, urgent")
 	wantInvalid(t, h.Change(context.Background(), 1, at(ann), Set{Priority: "low"}), "is not an agent")
 	if tk := h.ticket(1); tk.SupplierRef != "" || tk.Fields["a"] != "1" || len(tk.Fields) != 1 || !tk.Supplier.Equal(at(sam)) {
