@@ -114,6 +114,9 @@ func errorOf(err error) (Error, int) {
 	switch {
 	case errors.As(err, &own):
 		e, status = *own, http.StatusBadRequest
+		if own.Kind == "not-found" {
+			status = http.StatusNotFound
+		}
 	case errors.As(err, &no):
 		e.Kind, status = "refused", http.StatusUnprocessableEntity
 	case errors.Is(err, ticketstore.ErrNotFound):

@@ -161,7 +161,10 @@ func (s *server) rawTicket(w http.ResponseWriter, r *http.Request) error {
 				return err
 			}
 		}
-		return fmt.Errorf("no received mail there in ticket %s: %w", id, ticketstore.ErrNotFound)
+		if want == 0 {
+			return &Error{Kind: "not-found", Text: "ticket " + id.String() + " holds no received mail"}
+		}
+		return &Error{Kind: "not-found", Text: fmt.Sprintf("action %d of ticket %s is no received mail", want, id)}
 	})
 	if err != nil {
 		return err
