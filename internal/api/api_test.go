@@ -135,6 +135,7 @@ func TestErrorsHaveAKind(t *testing.T) {
 			{"GET", "/v1/tickets/0", "", "invalid", "not a ticket number"},
 			{"GET", "/v1/tickets?status=bogus", "", "invalid", "is not a status"},
 			{"GET", "/v1/tickets?limit=-1", "", "invalid", `limit: "-1" is not a number from 0 up`},
+			{"GET", "/v1/tickets?mailbox=none", "", "invalid", `there is no mailbox "none"; there are support`},
 			{"GET", "/v1/tickets?requester=x", "", "invalid", "requester: "},
 			{"GET", "/v1/tickets/1/raw?action=x", "", "invalid", "not the number of an action"},
 			{"POST", "/v1/tickets", `{"mailbox":"none","requester":{"address":"a@b.example"},"subject":"x"}`, "invalid", `there is no mailbox "none"; there are support`},

@@ -21,6 +21,11 @@ func (s *server) listTickets(w http.ResponseWriter, r *http.Request) error {
 		}
 		f.Status = append(f.Status, st)
 	}
+	if f.Mailbox != "" {
+		if err := s.Desk.KnowsMailbox(f.Mailbox); err != nil {
+			return err
+		}
+	}
 	var err error
 	if f.Requester, err = queryAddress(r, "requester"); err != nil {
 		return err

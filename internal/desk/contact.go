@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"mxdesk/internal/address"
@@ -51,7 +50,7 @@ func (d *Desk) checkContact(c *ticketstore.Contact) error {
 	}
 	for _, key := range c.Mailboxes {
 		if d.rules.Mailbox(key) == nil {
-			return fmt.Errorf("%w: there is no mailbox %q; there are %s", ErrInvalid, key, strings.Join(d.mailboxKeys(), ", "))
+			return d.noMailbox(key)
 		}
 	}
 	c.Name = oneLine(c.Name)

@@ -30,7 +30,7 @@ func (d *Desk) Open(ctx context.Context, n NewTicket) (ticketstore.TicketID, err
 	}
 	switch {
 	case box == nil:
-		return 0, fmt.Errorf("%w: there is no mailbox %q; there are %s", ErrInvalid, n.Mailbox, strings.Join(d.mailboxKeys(), ", "))
+		return 0, d.noMailbox(n.Mailbox)
 	case strings.TrimSpace(n.Subject) == "":
 		return 0, fmt.Errorf("%w: the ticket has no subject", ErrInvalid)
 	case n.Requester.Address.IsZero():
@@ -65,11 +65,20 @@ func (d *Desk) Open(ctx context.Context, n NewTicket) (ticketstore.TicketID, err
 	return id, err
 }
 
-func (d *Desk) mailboxKeys() (keys []string) {
+// KnowsMailbox is an error when the desk has no mailbox of that key.
+func (d *Desk) KnowsMailbox(key string) error {
+	if d.rules.Mailbox(key) == nil {
+		return d.noMailbox(key)
+	}
+	return nil
+}
+
+func (d *Desk) noMailbox(key string) error {
+	var keys []string
 	for _, m := range d.rules.Mailboxes {
 		keys = append(keys, m.Key)
 	}
-	return keys
+	return fmt.Errorf("%w: there is no mailbox %q; there are %s", ErrInvalid, key, strings.Join(keys, ", "))
 }
 
 // change runs fn on a ticket and records what it did as one internal action;
