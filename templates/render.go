@@ -11,7 +11,7 @@ import (
 // The reasons for which Render returns no mail at all. Both are mistakes of the
 // caller; no value of the other fields makes Render fail.
 var (
-	ErrEvent = errors.New("no such event")
+	ErrEvent = errors.New("no such template")
 	ErrTag   = errors.New("not a ticket tag")
 )
 
@@ -21,7 +21,7 @@ var (
 func (s *Set) Render(event string, d Data) (Mail, error) {
 	p, ok := s.pages[event]
 	if !ok {
-		return Mail{}, fmt.Errorf("%w: %q", ErrEvent, event)
+		return Mail{}, fmt.Errorf("%w: %q; there are %s", ErrEvent, event, strings.Join(Events(), ", "))
 	}
 	tag := d.Ticket.Tag
 	if tag == "" || len(tag) > maxTag || oneLine(tag, maxTag) != tag {
