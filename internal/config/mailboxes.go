@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"mxdesk/internal/address"
 	"mxdesk/internal/tag"
@@ -186,6 +187,10 @@ func (c *Config) completeTags(p *problems, keys []string) {
 		c.Mailbox[key] = m
 	}
 	for _, problem := range tag.CheckAll(named) {
-		p.add(paths[problem.Index], "%s", problem.Text)
+		at := paths[problem.Index]
+		if mailbox, ok := strings.CutSuffix(at, ".tag_start"); ok && problem.End {
+			at = mailbox + ".tag_end"
+		}
+		p.add(at, "%s", problem.Text)
 	}
 }

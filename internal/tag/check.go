@@ -161,6 +161,7 @@ type Problem struct {
 	Index int // of the pair in the argument
 	Name  string
 	Text  string // a sentence
+	End   bool   // the end mark is to blame, by itself
 }
 
 // CheckAll checks all pairs of a desk, retired ones too: each by itself, and
@@ -173,7 +174,7 @@ func CheckAll(named []Named) (problems []Problem) {
 	var earlier []reading
 	for i, n := range named {
 		for _, text := range Check(n.Pair) {
-			problems = append(problems, Problem{i, n.Name, text})
+			problems = append(problems, Problem{i, n.Name, text, strings.HasPrefix(text, "The end mark ")})
 		}
 		r := n.reading()
 		if seen[r.canonical] || len(n.Pair.Start) > MaxMark || len(n.Pair.End) > MaxMark {
@@ -181,7 +182,7 @@ func CheckAll(named []Named) (problems []Problem) {
 		}
 		for _, other := range earlier {
 			if r.collides(other) {
-				problems = append(problems, Problem{i, n.Name, fmt.Sprintf(
+				problems = append(problems, Problem{Index: i, Name: n.Name, Text: fmt.Sprintf(
 					"The tag %s can be read in the same text as %s of %s; make their start or their end marks differ where they touch the number.",
 					n.Pair.Format(1), other.Pair.Format(1), other.Name)})
 			}
