@@ -21,8 +21,12 @@ import (
 // A backup is a folder with a copy of the database, of the files beside it, of
 // every segment, and a manifest that says which octets belong to it. Segments
 // only grow, so the next backup into the same folder adds what is new. The
-// manifest is replaced last: a backup that breaks off leaves the one before.
+// manifest is replaced last: a backup that breaks off leaves the one before, and
+// the next removes what it has left.
 const manifestName = "manifest.json"
+
+// markFormat is that of the time in the names of a backup's files.
+const markFormat = "20060102T150405.000000000"
 
 // manifestVersion is that of a backup's layout.
 const manifestVersion = 1
@@ -95,12 +99,15 @@ func (db *DB) Backup(ctx context.Context, dir string, progress func(Progress)) (
 		return b.report, err
 	}
 	err = db.snapshot(ctx, func(tx *bolt.Tx) error { return b.database(ctx, tx) })
-	for _, step := range []func(context.Context) error{b.beside, b.segments, b.finish} {
+	for _, step := range []func(context.Context) error{b.beside, b.segments} {
 		if err == nil {
 			err = step(ctx)
 		}
 	}
-	return b.report, errors.Join(err, release())
+	if err != nil { // the disk may be full of it
+		return b.report, errors.Join(err, b.sweep(&b.old), release())
+	}
+	return b.report, errors.Join(b.finish(), release())
 }
 
 // backup is one that is being made.
@@ -115,8 +122,8 @@ type backup struct {
 	report   BackupReport
 }
 
-// prepare makes the folder, keeps others from writing to it and reads the
-// manifest that is there.
+// prepare makes the folder, keeps others from writing to it, reads the manifest
+// that is there and removes what does not belong to that backup.
 func (b *backup) prepare() (release func() error, err error) {
 	same, err := sameFolder(b.dir, b.live.dir)
 	if err != nil {
@@ -124,6 +131,11 @@ func (b *backup) prepare() (release func() error, err error) {
 	}
 	if same {
 		return nil, fmt.Errorf("%w: %s is the data folder; name another", ErrRefused, b.dir)
+	}
+	for _, name := range []string{dbName, journalName, partialName} {
+		if _, err := os.Stat(filepath.Join(b.dir, name)); err == nil {
+			return nil, fmt.Errorf("%w: %s is the data folder of another desk; name another", ErrRefused, b.dir)
+		}
 	}
 	if err := os.MkdirAll(filepath.Join(b.dir, segmentsName), 0o700); err != nil {
 		return nil, err
@@ -140,8 +152,11 @@ func (b *backup) prepare() (release func() error, err error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	at := time.Now().UTC()
-	b.mark = at.Format("20060102T150405.000000000")
+	b.mark = at.Format(markFormat)
 	b.now = Manifest{Version: manifestVersion, Schema: schema, Created: at}
+	if err := errors.Join(syncDir(b.dir), b.sweep(&b.old)); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
 	return lock.Close, nil
 }
 
@@ -191,7 +206,7 @@ func (b *backup) database(ctx context.Context, tx *bolt.Tx) error {
 	if len(r.Problems) > 0 {
 		return fmt.Errorf("%w: %s; nothing was copied, \"mxdesk store check\" says more", ErrDamaged, r.Problems[0])
 	}
-	file := "desk-" + b.mark + ".db"
+	file := copyName(dbName, b.mark)
 	f, err := create600(filepath.Join(b.dir, file))
 	if err != nil {
 		return err
@@ -234,7 +249,7 @@ func (b *backup) beside(context.Context) error {
 		if err != nil {
 			return err
 		}
-		file := strings.TrimSuffix(name, filepath.Ext(name)) + "-" + b.mark + filepath.Ext(name)
+		file := copyName(name, b.mark)
 		if err := writeSynced(filepath.Join(b.dir, file), raw); err != nil {
 			return fmt.Errorf("copying %s: %w", name, err)
 		}
@@ -280,7 +295,7 @@ func (b *backup) kept(n uint32, end int64) ManifestSegment {
 			s.Pieces = slices.Clone(s.Pieces)
 			return s
 		}
-		return ManifestSegment{Name: name, File: strings.TrimSuffix(name, segmentSuffix) + "-" + b.mark + segmentSuffix}
+		return ManifestSegment{Name: name, File: copyName(name, b.mark)}
 	}
 	return ManifestSegment{Name: name, File: name}
 }
@@ -319,9 +334,6 @@ func (b *backup) segment(n uint32, s *ManifestSegment, end int64, m *meter) erro
 		return err
 	}
 	defer f.Close()
-	if err := f.Truncate(from); err != nil { // what a backup that broke off has added
-		return err
-	}
 	m.w, m.sum = &offsetWriter{f, from}, sha256.New()
 	if _, err := io.Copy(m, io.NewSectionReader(live, from, end-from)); err != nil {
 		return err
@@ -348,7 +360,7 @@ func (b *backup) verify(f io.ReaderAt, n uint32, from, end int64) {
 }
 
 // finish writes the manifest and removes what only older backups used.
-func (b *backup) finish(context.Context) error {
+func (b *backup) finish() error {
 	raw, err := json.MarshalIndent(b.now, "", "  ")
 	if err != nil {
 		return err
@@ -363,29 +375,7 @@ func (b *backup) finish(context.Context) error {
 	if err := errors.Join(syncDir(b.dir), syncDir(filepath.Dir(b.dir))); err != nil {
 		return err
 	}
-	return b.tidy()
-}
-
-func (b *backup) tidy() error {
-	used := map[string]bool{}
-	for _, f := range b.now.Files {
-		used[f.File] = true
-	}
-	for _, s := range b.now.Segments {
-		used[s.File] = true
-	}
-	var errs []error
-	for _, f := range b.old.Files {
-		if !used[f.File] {
-			errs = append(errs, os.Remove(filepath.Join(b.dir, f.File)))
-		}
-	}
-	for _, s := range b.old.Segments {
-		if !used[s.File] {
-			errs = append(errs, os.Remove(filepath.Join(b.dir, s.File)))
-		}
-	}
-	return errors.Join(errs...)
+	return b.sweep(&b.now)
 }
 
 // meter passes octets on, adds them to a hash and tells how far it is.

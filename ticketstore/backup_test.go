@@ -150,6 +150,7 @@ func TestBackupThatBreaksOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, _ := storetest.Dump(t, db)
+	before := sizes(t, to)
 	storetest.Fill(t, db, 20)
 	for step := range 2 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -170,6 +171,9 @@ func TestBackupThatBreaksOff(t *testing.T) {
 		if got, _ := storetest.Dump(t, restored(t, to)); !maps.Equal(got, want) {
 			t.Errorf("step %d: %d values are restored, %d were there", step, len(got), len(want))
 		}
+		if got := sizes(t, to); !maps.Equal(got, before) {
+			t.Errorf("step %d: there are %v, before there were %v", step, got, before)
+		}
 	}
 	if _, err := db.Backup(t.Context(), to, nil); err != nil {
 		t.Fatal(err)
@@ -177,6 +181,122 @@ func TestBackupThatBreaksOff(t *testing.T) {
 	want, _ = storetest.Dump(t, db)
 	if got, _ := storetest.Dump(t, restored(t, to)); !maps.Equal(got, want) {
 		t.Errorf("then: %d values are restored, %d were there", len(got), len(want))
+	}
+}
+
+// A backup that is killed anywhere leaves the one before, and the next removes
+// what it has left. What somebody else has put into the folder stays.
+func TestBackupThatIsKilled(t *testing.T) {
+	dir := t.TempDir()
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1, SegmentSize: 3000, Beside: []string{"keys.json"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := os.WriteFile(filepath.Join(dir, "keys.json"), []byte("keys"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	to := t.TempDir()
+	backup := func(to string) (cuts []string, want map[string]string) {
+		_, err := db.Backup(t.Context(), to, func(ticketstore.Progress) {
+			cut := t.TempDir()
+			copyTree(t, to, cut)
+			cuts = append(cuts, cut)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ = storetest.Dump(t, db)
+		return cuts, want
+	}
+	storetest.Fill(t, db, 10)
+	first, want := backup(to)
+	storetest.Fill(t, db, 10)
+	second, now := backup(to)
+	whole := len(names(t, to))
+	if len(first) < 2 || len(second) < 2 {
+		t.Errorf("%d and %d cuts", len(first), len(second))
+	}
+	strangers := []string{"desk-old.db", "keys-2026.json", "segments/000001-old.seg", "segments/notes"}
+	for i, cut := range slices.Concat(first, second) {
+		if i >= len(first) {
+			if got, _ := storetest.Dump(t, restored(t, cut)); !maps.Equal(got, want) {
+				t.Errorf("cut %d: %d values are restored, %d were there", i, len(got), len(want))
+			}
+		}
+		for _, name := range append(strangers, "manifest.json.new", "segments/000099.seg", "keys-20260101T000000.000000000.json") {
+			if err := os.WriteFile(filepath.Join(cut, name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		backup(cut)
+		if got, _ := storetest.Dump(t, restored(t, cut)); !maps.Equal(got, now) {
+			t.Errorf("cut %d, then: %d values are restored, %d were there", i, len(got), len(now))
+		}
+		list := names(t, cut)
+		for _, name := range strangers {
+			if !slices.Contains(list, name) {
+				t.Errorf("cut %d: %s is gone", i, name)
+			}
+		}
+		if len(list) != whole+len(strangers) {
+			t.Errorf("cut %d: there are %q", i, list)
+		}
+	}
+}
+
+// sizes are those of the files in a folder.
+func sizes(t *testing.T, dir string) map[string]int64 {
+	t.Helper()
+	list := map[string]int64{}
+	for _, name := range names(t, dir) {
+		st, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !st.IsDir() {
+			list[name] = st.Size()
+		}
+	}
+	return list
+}
+
+// A copy of the database that was removed by hand is not missed by the next
+// backup.
+func TestBackupAfterRemoval(t *testing.T) {
+	db, to := filled(t, t.TempDir(), 5), t.TempDir()
+	for range 2 {
+		if _, err := db.Backup(t.Context(), to, nil); err != nil {
+			t.Fatal(err)
+		}
+		files, err := filepath.Glob(filepath.Join(to, "*.db"))
+		if err != nil || len(files) != 1 {
+			t.Fatal(files, err)
+		}
+		if err := os.Remove(files[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A backup into the data folder of another desk would write over its segments.
+func TestBackupIntoAnotherDesk(t *testing.T) {
+	db, other := filled(t, t.TempDir(), 5), t.TempDir()
+	if err := filled(t, other, 3).Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := sizes(t, other)
+	for _, lost := range []string{"nothing", "desk.db"} {
+		if err := os.Remove(filepath.Join(other, lost)); err != nil && lost != "nothing" {
+			t.Fatal(err)
+		}
+		if _, err := db.Backup(t.Context(), other, nil); !errors.Is(err, ticketstore.ErrRefused) {
+			t.Errorf("without %s: %v", lost, err)
+		}
+	}
+	delete(before, "desk.db")
+	if got := sizes(t, other); !maps.Equal(got, before) {
+		t.Errorf("there are %v, before there were %v", got, before)
 	}
 }
 
