@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"
 
 	"mxdesk/internal/api"
@@ -24,6 +25,30 @@ type storeCmd struct {
 	Compact storeCompactCmd `cmd:"" help:"Write the files anew without what was erased; no server may run."`
 	Repair  storeRepairCmd  `cmd:"" help:"Make a damaged store whole, and say what could not be brought back; no server may run. Exit 7 when something is lost."`
 	Restore storeRestoreCmd `cmd:"" help:"Make an empty data folder what a backup holds."`
+}
+
+// AfterApply refuses an empty --data or --config: a store is not to be taken for
+// the one that is meant.
+func (storeCmd) AfterApply(k *kong.Context) error {
+	for _, p := range k.Path {
+		if f := p.Flag; f != nil && (f.Name == "data" || f.Name == "config") && k.FlagValue(f) == "" {
+			return fmt.Errorf("--%s: %w", f.Name, errNoName)
+		}
+	}
+	return nil
+}
+
+var errNoName = errors.New("its name is empty; give one (is a variable of a script not set?)")
+
+// folder is the name of one. The empty name would mean the working folder.
+type folder string
+
+func (f *folder) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		return errNoName
+	}
+	*f = folder(b)
+	return nil
 }
 
 type storeCheckCmd struct{}
@@ -63,11 +88,11 @@ func (e *env) problems(list []string) {
 }
 
 type storeBackupCmd struct {
-	Dir string `arg:"" help:"Folder, made when missing."`
+	Dir folder `arg:"" help:"Folder, made when missing."`
 }
 
 func (c *storeBackupCmd) Run(e *env) error {
-	dir, err := filepath.Abs(c.Dir)
+	dir, err := filepath.Abs(string(c.Dir))
 	if err != nil {
 		return err
 	}
@@ -119,7 +144,7 @@ func (storeCompactCmd) Run(e *env) error {
 }
 
 type storeRepairCmd struct {
-	Backup string `help:"Folder of the last backup." placeholder:"DIR"`
+	Backup folder `help:"Folder of the last backup." placeholder:"DIR"`
 }
 
 func (c *storeRepairCmd) Run(e *env) error {
@@ -130,7 +155,7 @@ func (c *storeRepairCmd) Run(e *env) error {
 	if _, err := os.Stat(filepath.Join(cfg.DataDir, "segments")); err != nil {
 		return closedOff(cfg.DataDir, err)
 	}
-	r, err := ticketstore.Repair(e.ctx, cfg.DataDir, ticketstore.RepairOptions{Backup: c.Backup, Read: app.Reread})
+	r, err := ticketstore.Repair(e.ctx, cfg.DataDir, ticketstore.RepairOptions{Backup: string(c.Backup), Read: app.Reread})
 	if errors.Is(err, ticketstore.ErrLocked) {
 		return &exitError{exitConflict, fmt.Errorf("a server has the desk in %s open: stop it first", cfg.DataDir)}
 	}
@@ -160,7 +185,7 @@ func (c *storeRepairCmd) Run(e *env) error {
 }
 
 type storeRestoreCmd struct {
-	From   string `required:"" help:"Folder of the backup." placeholder:"DIR"`
+	From   folder `required:"" help:"Folder of the backup." placeholder:"DIR"`
 	Verify bool   `help:"Then check the restored store as \"store check\" does."`
 }
 
@@ -170,7 +195,7 @@ func (c *storeRestoreCmd) Run(e *env) error {
 		return err
 	}
 	p := e.progress()
-	r, err := ticketstore.Restore(e.ctx, c.From, cfg.DataDir, p.show)
+	r, err := ticketstore.Restore(e.ctx, string(c.From), cfg.DataDir, p.show)
 	p.end()
 	switch {
 	case errors.Is(err, ticketstore.ErrDamaged): // what is read is the backup, not a store
