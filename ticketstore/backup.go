@@ -132,10 +132,8 @@ func (b *backup) prepare() (release func() error, err error) {
 	if same {
 		return nil, fmt.Errorf("%w: %s is the data folder; name another", ErrRefused, b.dir)
 	}
-	for _, name := range []string{dbName, journalName, partialName} {
-		if _, err := os.Stat(filepath.Join(b.dir, name)); err == nil {
-			return nil, fmt.Errorf("%w: %s is the data folder of another desk; name another", ErrRefused, b.dir)
-		}
+	if isDataFolder(b.dir) {
+		return nil, fmt.Errorf("%w: %s is the data folder of another desk; name another", ErrRefused, b.dir)
 	}
 	if err := os.MkdirAll(filepath.Join(b.dir, segmentsName), 0o700); err != nil {
 		return nil, err
@@ -158,6 +156,29 @@ func (b *backup) prepare() (release func() error, err error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return lock.Close, nil
+}
+
+// isDataFolder reports whether a desk's files are in a folder; a backup's have
+// other names.
+func isDataFolder(dir string) bool {
+	return slices.ContainsFunc([]string{dbName, journalName, partialName}, func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	})
+}
+
+// NotABackup refuses a folder that holds a backup, and says how to restore it
+// (ErrRefused): no store is to be made of it where it lies.
+func NotABackup(dir string) error {
+	if isDataFolder(dir) {
+		return nil
+	}
+	for _, name := range []string{manifestName, segmentsName} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %s holds a backup and is no data folder; restore it to an empty one: \"mxdesk --data DIR store restore --from %s\"", ErrRefused, dir, dir)
 }
 
 func sameFolder(a, b string) (bool, error) {

@@ -493,3 +493,24 @@ func TestRestoreCutAtItsEnd(t *testing.T) {
 		t.Errorf("the mark of the restore: %v", err)
 	}
 }
+
+// No store is made of a backup where it lies: what was written there would not
+// be what its manifest says.
+func TestBackupIsNoStore(t *testing.T) {
+	db, to := filled(t, t.TempDir(), 5), t.TempDir()
+	if _, err := db.Backup(t.Context(), to, nil); err != nil {
+		t.Fatal(err)
+	}
+	before := sizes(t, to)
+	_, opened := ticketstore.Open(to, ticketstore.Options{})
+	_, repaired := ticketstore.Repair(t.Context(), to, ticketstore.RepairOptions{})
+	_, compacted := ticketstore.Compact(t.Context(), to, ticketstore.Options{}, nil)
+	for what, err := range map[string]error{"opened": opened, "repaired": repaired, "compacted": compacted} {
+		if !errors.Is(err, ticketstore.ErrRefused) || !strings.Contains(err.Error(), "store restore --from "+to) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if got := sizes(t, to); !maps.Equal(got, before) {
+		t.Errorf("there are %v, before there were %v", got, before)
+	}
+}

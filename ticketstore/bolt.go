@@ -114,6 +114,9 @@ func Open(dir string, opt Options) (*DB, error) {
 	if opt.SegmentSize == 0 {
 		opt.SegmentSize = 256 << 20
 	}
+	if err := NotABackup(dir); err != nil {
+		return nil, err
+	}
 	lock, err := lockFolder(dir, lockWait)
 	if err != nil {
 		return nil, fmt.Errorf("opening the store in %s: %w", dir, err)

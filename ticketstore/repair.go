@@ -47,7 +47,7 @@ type RepairReport struct {
 // must be there for the rest to make sense and is nowhere gets an entry that
 // says so. Damaged records are taken from the backup or given up. Nothing is
 // thrown away: the database stays beside the new one. Nobody may have the store
-// open (ErrLocked).
+// open (ErrLocked). A backup is refused (ErrRefused): it is restored.
 func Repair(ctx context.Context, dir string, opt RepairOptions) (RepairReport, error) {
 	r := &repair{dir: dir, opt: opt, salvage: newSalvage(), at: time.Now().UTC().Truncate(time.Second)}
 	r.report = RepairReport{Recovered: map[string]int{}, Lost: []string{}, Notes: []string{}}
@@ -96,6 +96,9 @@ func (r *repair) run(ctx context.Context) error {
 
 // lock keeps others out, those of an earlier version too, which lock the database.
 func (r *repair) lock() error {
+	if err := NotABackup(r.dir); err != nil {
+		return err
+	}
 	d, err := lockFolder(r.dir, 0)
 	if err != nil {
 		return err

@@ -116,17 +116,20 @@ func (e *env) withDesk(create bool, fn func(*api.Client) error) error {
 }
 
 // hasStore reports whether a folder holds a desk. The error says that this
-// cannot be known, which is not the same as no.
+// cannot be known, which is not the same as no, or that it holds a backup.
 func hasStore(dir string) (bool, error) {
 	_, err := os.Stat(filepath.Join(dir, "desk.db"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return false, ticketstore.NotABackup(dir)
 	}
 	return err == nil, err
 }
 
 // closedOff says that a data folder is of no use to this user.
 func closedOff(dir string, err error) error {
+	if errors.Is(err, ticketstore.ErrRefused) { // it says what to do
+		return err
+	}
 	hint := "name the desk's folder with --data"
 	if errors.Is(err, fs.ErrPermission) {
 		hint = "run this as the user that the server runs as"
