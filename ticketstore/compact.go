@@ -19,12 +19,15 @@ type CompactReport struct {
 	DatabaseAfter  int64 `json:"database_after"`
 	SegmentsBefore int64 `json:"segments_before"`
 	SegmentsAfter  int64 `json:"segments_after"`
+	// Removed are the names of the databases that repairs had kept.
+	Removed []string `json:"removed"`
 }
 
 // Compact writes the database anew, and every segment that holds records which
 // nothing refers to: erased ones, and those of mails that were never told to be
-// on disk. Afterwards none of their octets are in the store's files. Nobody may
-// have the store open (ErrLocked), and it must be whole (ErrDamaged).
+// on disk. It removes the databases that repairs have kept. Afterwards none of
+// those octets are in the store's files. Nobody may have the store open
+// (ErrLocked), and it must be whole (ErrDamaged).
 //
 // A cut at any moment leaves a whole store, the old or the new. What a cut has
 // left behind, the next compaction removes.
@@ -58,6 +61,7 @@ type located struct {
 }
 
 func (c *compaction) run(ctx context.Context) (r CompactReport, err error) {
+	r.Removed = []string{}
 	found, err := c.db.Check(ctx)
 	if err != nil {
 		return r, err
@@ -78,6 +82,9 @@ func (c *compaction) run(ctx context.Context) (r CompactReport, err error) {
 		return r, fmt.Errorf("writing the database: %w", err)
 	}
 	if err := c.removeOld(); err != nil {
+		return r, err
+	}
+	if r.Removed, err = c.removeKept(); err != nil {
 		return r, err
 	}
 	r.DatabaseAfter, r.SegmentsAfter, err = c.sizes()
@@ -199,6 +206,25 @@ func (c *compaction) removeOld() error {
 		c.progress(Progress{"removing", 1, 1})
 	}
 	return syncDir(c.db.segments.dir)
+}
+
+// removeKept removes the databases that repairs have kept, and names them.
+func (c *compaction) removeKept() ([]string, error) {
+	names := []string{}
+	entries, err := os.ReadDir(c.db.dir)
+	if err != nil {
+		return names, err
+	}
+	for _, e := range entries {
+		if !isKept(e.Name()) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(c.db.dir, e.Name())); err != nil {
+			return names, err
+		}
+		names = append(names, e.Name())
+	}
+	return names, syncDir(c.db.dir)
 }
 
 // noSum is for a meter whose octets need no hash.

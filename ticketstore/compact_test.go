@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,5 +185,49 @@ func TestCompactionOfDamageIsRefused(t *testing.T) {
 	}
 	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, raw) {
 		t.Errorf("the segment was changed: %v", err)
+	}
+}
+
+// What was erased is not in the databases either that repairs have kept as they
+// were found: they go with a compaction, and nothing of another name does.
+func TestErasedTextIsInNoKeptDatabase(t *testing.T) {
+	dir := t.TempDir()
+	if err := filled(t, dir, 9).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := ticketstore.Repair(t.Context(), dir, ticketstore.RepairOptions{}); err != nil || r.Damaged != "" {
+		t.Errorf("a sound store: %+v, %v", r, err)
+	}
+	var kept []string
+	for id := range ticketstore.TicketID(4) { // some of them in the same second
+		ticketstore.DropEntry(t, dir, id+1)
+		r, err := ticketstore.Repair(t.Context(), dir, ticketstore.RepairOptions{})
+		if err != nil || r.Damaged == "" {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		kept = append(kept, filepath.Base(r.Damaged))
+	}
+	if in := holding(t, dir, "The text of case 7."); len(in) < 5 {
+		t.Errorf("the text is in %v: the test sees nothing", in)
+	}
+	db := storetest.Open(t, dir)
+	eraseTicket(t, db, 7)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"desk.db.damaged-mine", "desk.db.damaged-20260101T000000-mine"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := ticketstore.Compact(t.Context(), dir, ticketstore.Options{}, nil)
+	if slices.Sort(kept); err != nil || !slices.Equal(r.Removed, kept) {
+		t.Errorf("removed are %q, %v; kept were %q", r.Removed, err, kept)
+	}
+	if in := holding(t, dir, "The text of case 7."); len(in) > 0 {
+		t.Errorf("the text is in %v", in)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "desk.db.*")); len(left) != 2 {
+		t.Errorf("there are %q", left)
 	}
 }

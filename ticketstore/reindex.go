@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // references gives every record that is referred to an entry, and takes away
@@ -118,7 +120,7 @@ func (r *repair) messageIDs() {
 }
 
 // write puts everything into a database that takes the place of the damaged
-// one, which stays beside it.
+// one, which stays beside it until the store is compacted.
 func (r *repair) write() error {
 	path := filepath.Join(r.dir, dbName)
 	f, err := newFresh(path)
@@ -136,11 +138,7 @@ func (r *repair) write() error {
 		}
 	}
 	f.applied = r.applied
-	kept := path + ".damaged-" + r.at.Format("20060102T150405")
-	switch err := os.Link(path, kept); {
-	case err == nil:
-		r.report.Damaged = kept
-	case !errors.Is(err, os.ErrNotExist):
+	if err := r.keep(path); err != nil {
 		return errors.Join(err, f.abandon())
 	}
 	j, err := openJournal(r.dir) // made when it was lost
@@ -148,6 +146,47 @@ func (r *repair) write() error {
 		return errors.Join(err, f.abandon())
 	}
 	return errors.Join(f.install(), j.close())
+}
+
+// keep gives the database as it was found a second name, unless all of it is in
+// the new one.
+func (r *repair) keep(path string) error {
+	if r.problems == 0 && !r.rolled && len(r.damaged)+len(r.report.Recovered)+len(r.report.Lost)+len(r.report.Notes) == 0 {
+		return nil
+	}
+	base := path + damagedInfix + r.at.Format(damagedFormat)
+	name := base
+	for n := 2; ; n++ {
+		err := os.Link(path, name)
+		switch {
+		case err == nil:
+			r.report.Damaged = name
+			return nil
+		case errors.Is(err, os.ErrNotExist):
+			return nil
+		case !errors.Is(err, os.ErrExist):
+			return err
+		}
+		name = fmt.Sprintf("%s-%d", base, n) // not the first repair of this second
+	}
+}
+
+// The names of databases that a repair has kept: that of the database, this, the
+// time, and a number where there was one of that time.
+const (
+	damagedInfix  = ".damaged-"
+	damagedFormat = "20060102T150405"
+)
+
+// isKept reports whether a repair gives such a name.
+func isKept(name string) bool {
+	at, ok := strings.CutPrefix(name, dbName+damagedInfix)
+	at, n, more := strings.Cut(at, "-")
+	_, err := time.Parse(damagedFormat, at)
+	if more && err == nil {
+		_, err = strconv.ParseUint(n, 10, 32)
+	}
+	return ok && err == nil
 }
 
 // derived are the tables that follow from others.

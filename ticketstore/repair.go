@@ -36,8 +36,8 @@ type RepairReport struct {
 	// must look at.
 	Lost  []string `json:"lost"`
 	Notes []string `json:"notes"`
-	// Damaged is where the database is kept as it was found; empty when it was
-	// missing.
+	// Damaged is where the database is kept as it was found, until the store is
+	// compacted; empty when it was missing or whole.
 	Damaged string `json:"damaged,omitempty"`
 }
 
@@ -46,8 +46,8 @@ type RepairReport struct {
 // leads to any more, then from the backup, then made again of raw mails; what
 // must be there for the rest to make sense and is nowhere gets an entry that
 // says so. Damaged records are taken from the backup or given up. Nothing is
-// thrown away: the database stays beside the new one. Nobody may have the store
-// open (ErrLocked). A backup is refused (ErrRefused): it is restored.
+// thrown away: a database that was not whole stays beside the new one. Nobody may
+// have the store open (ErrLocked). A backup is refused (ErrRefused): it is restored.
 func Repair(ctx context.Context, dir string, opt RepairOptions) (RepairReport, error) {
 	r := &repair{dir: dir, opt: opt, salvage: newSalvage(), at: time.Now().UTC().Truncate(time.Second)}
 	r.report = RepairReport{Recovered: map[string]int{}, Lost: []string{}, Notes: []string{}}
@@ -70,6 +70,8 @@ type repair struct {
 	files  []*os.File // that are open until the end
 	whole  map[RecordID][]raw
 	copies map[RecordID][]raw // of the backup
+
+	problems int // of the database
 
 	tickets map[TicketID]*Ticket
 	actions map[TicketID]map[uint32]*Action
@@ -117,8 +119,7 @@ func (r *repair) lock() error {
 
 // gather reads everything that is whole.
 func (r *repair) gather() error {
-	problems := 0
-	err := r.store(filepath.Join(r.dir, dbName), func(error) { problems++ })
+	err := r.store(filepath.Join(r.dir, dbName), func(error) { r.problems++ })
 	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, ErrDamaged) {
 		return err
 	}

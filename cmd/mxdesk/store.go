@@ -22,7 +22,7 @@ import (
 type storeCmd struct {
 	Check   storeCheckCmd   `cmd:"" help:"Verify structure, references and checksums; exit 7 when something is wrong."`
 	Backup  storeBackupCmd  `cmd:"" help:"Copy the store into a folder while the desk works; again into the same: only what is new of the mails."`
-	Compact storeCompactCmd `cmd:"" help:"Write the files anew without what was erased; no server may run."`
+	Compact storeCompactCmd `cmd:"" help:"Write the files anew without what was erased, and remove the databases that a repair has kept; no server may run."`
 	Repair  storeRepairCmd  `cmd:"" help:"Make a damaged store whole, and say what could not be brought back; no server may run. Exit 7 when something is lost."`
 	Restore storeRestoreCmd `cmd:"" help:"Make an empty data folder what a backup holds."`
 }
@@ -140,6 +140,9 @@ func (storeCompactCmd) Run(e *env) error {
 	}
 	return e.result(r, func() {
 		fmt.Fprintf(e.stdout, "Compacted: database %d to %d octets, mails %d to %d\n", r.DatabaseBefore, r.DatabaseAfter, r.SegmentsBefore, r.SegmentsAfter)
+		for _, name := range r.Removed {
+			fmt.Fprintf(e.stdout, "Removed %s, a database that a repair had kept as it was found\n", name)
+		}
 	})
 }
 
@@ -175,7 +178,7 @@ func (c *storeRepairCmd) Run(e *env) error {
 			fmt.Fprintln(e.stdout, "lost:", safe(l))
 		}
 		if r.Damaged != "" {
-			fmt.Fprintln(e.stdout, "The database as it was found is", r.Damaged)
+			fmt.Fprintf(e.stdout, "The database as it was found is %s; \"mxdesk store compact\" removes it\n", r.Damaged)
 		}
 	})
 	if err == nil && len(r.Lost) > 0 {
