@@ -2,6 +2,7 @@ package ticketstore
 
 import (
 	"errors"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -126,6 +127,20 @@ func DamageSchema(t testing.TB, dir string, n uint32) {
 	if err == nil {
 		err = b.Update(func(tx *bolt.Tx) error { return tx.Bucket(bMeta).Put(schemaKey, schemaValue(n)) })
 		err = errors.Join(err, b.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// AddRecord puts a record of any number behind the first segment of a folder.
+func AddRecord(t testing.TB, dir string, id RecordID, meta MailMeta, body string) {
+	t.Helper()
+	h := head{kind: RecordMail, id: id, body: int64(len(body)), bodyCRC: crc32.Checksum([]byte(body), castagnoli)}
+	f, err := os.OpenFile(segmentPath(filepath.Join(dir, segmentsName), 1), os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = f.Write(append(encodeHead(h, encode(&meta)), body...))
+		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -194,7 +194,7 @@ var derived = [][]byte{bPeople, bAgents, bItemsOf, bDue}
 
 // account says what is in a table from elsewhere, and what is missing: its
 // numbers were given out without a gap, and its sum says how many there were.
-func (r *repair) account(path string, last uint64) {
+func (r *repair) account(path string, keys []string, last uint64) {
 	from := map[source]int{}
 	for _, e := range r.tables[path] {
 		from[e.from]++
@@ -205,10 +205,14 @@ func (r *repair) account(path string, last uint64) {
 		}
 	}
 	numbered := path == string(bTickets) || path == string(bItems) || path == string(bHeld)
-	for n := uint64(1); numbered && n <= last && len(r.tables[path]) < int(last); n++ {
-		if _, there := r.tables[path][string(key64(n))]; !there {
-			r.lostf("%s: number %d", path, n)
+	if numbered {
+		before := uint64(0)
+		for _, k := range keys {
+			n := binary.BigEndian.Uint64([]byte(k))
+			r.lostRun(path, "number", "numbers", before+1, n-1)
+			before = n
 		}
+		r.lostRun(path, "number", "numbers", before+1, last)
 	}
 	if want, ok := r.sums[path]; ok && !numbered && uint64(len(r.tables[path])) < want.Entries && path != string(bRecords) {
 		r.lostf("%s: %d of %d entries", path, want.Entries-uint64(len(r.tables[path])), want.Entries)
@@ -237,8 +241,10 @@ func (r *repair) writeTable(f *fresh, path string) error {
 		last = binary.BigEndian.Uint64([]byte(keys[len(keys)-1]))
 	}
 	if path == string(bRecords) {
-		for id := range r.whole { // a number that was used is not used again
-			last = max(last, uint64(id))
+		for _, id := range slices.Sorted(maps.Keys(r.whole)) { // a number that was used is not used again
+			if !far(uint64(id), last, farRecord) {
+				last = max(last, uint64(id))
+			}
 		}
 	}
 	// The sum is sealed; without it, a number that makes no sense is damage.
@@ -248,7 +254,7 @@ func (r *repair) writeTable(f *fresh, path string) error {
 		last = max(last, n)
 	}
 	if !slices.ContainsFunc(derived, func(name []byte) bool { return string(name) == path }) {
-		r.account(path, last)
+		r.account(path, keys, last)
 	}
 	return f.sequence(names, last)
 }

@@ -1,7 +1,6 @@
 package ticketstore
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -13,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"mxdesk/internal/address"
 )
 
 // RepairOptions say what a repair may use.
@@ -79,6 +76,16 @@ type repair struct {
 
 func (r *repair) lostf(format string, args ...any) {
 	r.report.Lost = append(r.report.Lost, fmt.Sprintf(format, args...))
+}
+
+// lostRun says that numbers which follow each other are lost, if there are any.
+func (r *repair) lostRun(what, one, more string, from, to uint64) {
+	switch {
+	case from == to:
+		r.lostf("%s: %s %d", what, one, from)
+	case from < to:
+		r.lostf("%s: %s %d to %d", what, more, from, to)
+	}
 }
 
 func (r *repair) run(ctx context.Context) error {
@@ -240,7 +247,13 @@ func (r *repair) records() error {
 	if len(nums) > 0 {
 		out.at.segment = nums[len(nums)-1]
 	}
+	last := r.highest(bRecords)
 	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		if far(uint64(id), last, farRecord) {
+			r.report.Notes = append(r.report.Notes, fmt.Sprintf("there is a record of number %d, which cannot be; it was left out", id))
+			continue
+		}
+		last = max(last, uint64(id))
 		if err := r.record(id, out); err != nil {
 			return err
 		}
@@ -286,66 +299,6 @@ func (r *repair) record(id RecordID, out *segmentWriter) error {
 	return nil
 }
 
-// fromMails makes actions, and held mails, again of the raw mails whose records
-// name them.
-func (r *repair) fromMails() error {
-	for key := range r.table(bRecords) {
-		id := RecordID(binary.BigEndian.Uint64([]byte(key)))
-		x, meta, ok := r.mailOf(id)
-		if !ok {
-			continue
-		}
-		if meta.Ticket != 0 && r.actions[meta.Ticket][meta.Action] == nil {
-			a := r.reread(x, &meta)
-			r.action(a)
-			r.set(bActions, actionKey(a.Ticket, a.Seq), encode(a), fromSegments)
-			if r.tickets[meta.Ticket] == nil {
-				r.open(meta.Ticket, meta.Mailbox)
-			}
-		}
-		if _, there := r.table(bHeld)[string(key64(uint64(meta.Held)))]; meta.Held != 0 && !there {
-			a := r.reread(x, &meta)
-			h := HeldMail{
-				ID: meta.Held, At: a.At, Record: id, Envelope: meta.Envelope, Verdict: meta.Verdict, Mailbox: meta.Mailbox,
-				From: address.Mailbox{Address: meta.Envelope.From}, Subject: a.Subject, State: "held", Reason: "brought back by a repair; it may have been decided on before",
-			}
-			r.set(bHeld, key64(uint64(h.ID)), encode(&h), fromSegments)
-		}
-	}
-	return nil
-}
-
-// mailOf is the whole record that a number now stands for, if it is a mail's.
-func (r *repair) mailOf(id RecordID) (x raw, m MailMeta, ok bool) {
-	p, err := decodePlace(r.table(bRecords)[string(key64(uint64(id)))].value)
-	if err != nil || p.gone() {
-		return x, m, false
-	}
-	for _, x := range slices.Concat(r.whole[id], r.copies[id]) {
-		if x.digest == p.digest {
-			m, ok = x.mailMeta()
-			return x, m, ok
-		}
-	}
-	return x, m, false
-}
-
-func (r *repair) reread(x raw, m *MailMeta) *Action {
-	env, verdict := m.Envelope, m.Verdict
-	a := &Action{
-		Ticket: m.Ticket, Seq: m.Action, At: env.Received, Direction: In, Outcome: cmp.Or(m.Outcome, OutcomeMachine), Actor: m.Actor,
-		Visibility: cmp.Or(m.Visibility, InternalOnly), Record: x.id, Envelope: &env, Verdict: &verdict, Attachments: []Attachment{},
-		Trace: []string{"brought back from its raw mail by a repair"},
-	}
-	if a.Actor.Kind == "" {
-		a.Actor = Actor{Kind: ActorUnknown, Name: cmp.Or(env.From.String(), "unknown"), Address: env.From}
-	}
-	if r.opt.Read != nil {
-		r.opt.Read(a, io.NewSectionReader(x.file, x.bodyOffset(), x.body))
-	}
-	return a
-}
-
 // open makes a ticket that is lost again; its history completes it.
 func (r *repair) open(id TicketID, mailbox string) {
 	if mailbox == "" {
@@ -386,8 +339,11 @@ func (r *repair) history(t *Ticket, last uint32) {
 	for seq := range r.actions[t.ID] {
 		last = max(last, seq)
 	}
+	what, whole := "ticket "+t.ID.String(), uint32(0)
 	for seq := uint32(1); seq <= last; seq++ {
 		if r.actions[t.ID][seq] != nil {
+			r.lostRun(what, "entry", "entries", uint64(whole)+1, uint64(seq)-1)
+			whole = seq
 			continue
 		}
 		text := "This entry was lost; a repair could not bring it back."
@@ -396,9 +352,9 @@ func (r *repair) history(t *Ticket, last uint32) {
 			Actor: Actor{Kind: ActorDesk, Name: "Repair"}, Text: text, Fresh: text, Attachments: []Attachment{},
 		}
 		r.action(a)
-		r.lostf("ticket %s: entry %d", t.ID, seq)
 		r.set(bActions, actionKey(t.ID, seq), encode(a), fromOthers)
 	}
+	r.lostRun(what, "entry", "entries", uint64(whole)+1, uint64(last))
 	stored, there := r.table(bTickets)[string(key64(uint64(t.ID)))]
 	if there && t.LastSeq == last {
 		return

@@ -3,6 +3,7 @@ package ticketstore_test
 import (
 	"errors"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -278,5 +279,93 @@ func TestSchemaVersionIsDamaged(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// putWith opens a ticket with a mail whose record says something of its own.
+func putWith(t *testing.T, db *ticketstore.DB, raw string, meta ticketstore.MailMeta) {
+	t.Helper()
+	err := db.Update(t.Context(), func(v ticketstore.View) (ticketstore.Change, error) {
+		next := v.Next()
+		rec := storetest.Record(next.Record, raw)
+		rec.Meta = meta
+		return ticketstore.Change{
+			Records: []ticketstore.Record{rec},
+			Tickets: []ticketstore.Ticket{{ID: next.Ticket, Version: 1, LastSeq: 1, Subject: raw}},
+			Actions: []ticketstore.Action{{Ticket: next.Ticket, Seq: 1, Record: next.Record, Text: raw}},
+		}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Numbers that are lost one behind the other are said in one line.
+func TestRepairSaysRanges(t *testing.T) {
+	dir := t.TempDir()
+	db := storetest.Open(t, dir)
+	for _, id := range []ticketstore.TicketID{400, 402, 777} {
+		putWith(t, db, "mail", ticketstore.MailMeta{Ticket: id, Action: 5, Mailbox: "support"})
+	}
+	if err := errors.Join(db.Close(), os.Remove(filepath.Join(dir, "desk.db"))); err != nil {
+		t.Fatal(err)
+	}
+	db, r := repaired(t, dir, "")
+	defer db.Close()
+	for _, want := range []string{"tickets: numbers 1 to 399", "tickets: number 401", "tickets: numbers 403 to 776", "ticket 0000402: entries 1 to 4"} {
+		if !slices.Contains(r.Lost, want) {
+			t.Errorf("%q is not said", want)
+		}
+	}
+	if len(r.Lost) > 10 {
+		t.Errorf("%d lines: %q", len(r.Lost), r.Lost)
+	}
+}
+
+// A record with numbers that cannot be costs no more than another, and moves the
+// desk's numbers nowhere; its mail waits for a person.
+func TestRepairOfNumbersThatCannotBe(t *testing.T) {
+	dir := t.TempDir()
+	db := filled(t, dir, 3)
+	strange := []ticketstore.MailMeta{
+		{Ticket: 1 << 40, Action: 1},
+		{Ticket: math.MaxUint64, Action: 1},
+		{Ticket: 2, Action: math.MaxUint32},
+		{Ticket: 2, Action: 0},
+		{Held: 1 << 50},
+		{Held: math.MaxUint64},
+	}
+	for _, meta := range strange {
+		putWith(t, db, "strange", meta)
+	}
+	ticketstore.AddRecord(t, dir, math.MaxUint64, ticketstore.MailMeta{Ticket: 3, Action: 2}, "of no number")
+	if err := errors.Join(db.Close(), os.Remove(filepath.Join(dir, "desk.db"))); err != nil {
+		t.Fatal(err)
+	}
+	db, r := repaired(t, dir, "")
+	defer db.Close()
+	if len(r.Lost) > 10 {
+		t.Errorf("%d lines: %q", len(r.Lost), r.Lost)
+	}
+	held := 0
+	err := db.View(t.Context(), func(v ticketstore.View) error {
+		for h, err := range v.HeldMails() {
+			if err != nil {
+				return err
+			}
+			if strings.Contains(h.Reason, "which cannot be") {
+				held++
+			}
+			if _, err := v.Content(h.Record); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := v.Next(); n.Ticket != 4 || n.Held > 20 || n.Record > 30 {
+			t.Errorf("next are ticket %d, held mail %d and record %d", n.Ticket, n.Held, n.Record)
+		}
+		return nil
+	})
+	if err != nil || held != len(strange) {
+		t.Errorf("%d of %d are held, %v: %q", held, len(strange), err, r.Notes)
 	}
 }
