@@ -2,9 +2,18 @@ package ticketstore
 
 import "errors"
 
-// erase takes what was said out of the tickets of a change. It comes before the
-// actions that the change adds.
+// erase takes what was said out of the tickets of a change, and raw mails out of
+// its held mails. It comes before the actions that the change adds.
 func (a *applier) erase(c *Change) error {
+	for _, id := range c.EraseHeld {
+		h, err := a.view.Held(id)
+		if err == nil {
+			err = a.eraseRecord(h.Record)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	for _, id := range c.Erase {
 		var actions []Action
 		for e := range prefixed(a.view.table(bActions), uint64(id)) {

@@ -146,3 +146,16 @@ func AddRecord(t testing.TB, dir string, id RecordID, meta MailMeta, body string
 		t.Fatal(err)
 	}
 }
+
+// DropRecord loses where a record lies.
+func DropRecord(t testing.TB, dir string, id RecordID) {
+	t.Helper()
+	b, err := openBolt(filepath.Join(dir, dbName))
+	if err == nil {
+		err = b.Update(func(tx *bolt.Tx) error { return tx.Bucket(bRecords).Delete(key64(uint64(id))) })
+		err = errors.Join(err, b.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -71,6 +71,9 @@ type Attempt struct {
 // HeldID numbers a held mail; zero is none.
 type HeldID uint64
 
+// HeldErased is the state of a held mail whose raw mail was erased.
+const HeldErased = "erased"
+
 // HeldMail is an incoming mail that waits for a person's decision.
 type HeldMail struct {
 	ID       HeldID            `json:"id"`
@@ -83,7 +86,7 @@ type HeldMail struct {
 	Subject  string            `json:"subject"`
 	Ticket   TicketID          `json:"ticket,omitempty"` // that it points to
 	Reason   string            `json:"reason"`
-	State    string            `json:"state"` // held, released or dropped
+	State    string            `json:"state"` // held, released, dropped or HeldErased
 	Released TicketID          `json:"released,omitempty"`
 	By       string            `json:"by,omitempty"` // who decided
 	Match    Match             `json:"match"`

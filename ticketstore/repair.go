@@ -331,6 +331,20 @@ func (r *repair) histories() error {
 		r.history(t, max(t.LastSeq, atLeast[t.ID]))
 		r.eraseAgain(t.ID)
 	}
+	return r.eraseHeldAgain()
+}
+
+// eraseHeldAgain takes out the raw mails of held mails that were erased.
+func (r *repair) eraseHeldAgain() error {
+	for _, f := range r.table(bHeld) {
+		h, err := decode[HeldMail](f.value, nil)
+		if err != nil {
+			return err
+		}
+		if h.State == HeldErased && !keptErased {
+			r.set(bRecords, key64(uint64(h.Record)), place{}.encode(), fromStore)
+		}
+	}
 	return nil
 }
 

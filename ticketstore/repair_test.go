@@ -369,3 +369,31 @@ func TestRepairOfNumbersThatCannotBe(t *testing.T) {
 		t.Errorf("%d of %d are held, %v: %q", held, len(strange), err, r.Notes)
 	}
 }
+
+// The mail of a held mail that was erased does not come back with a repair that
+// finds its octets in a segment or in a backup.
+func TestRepairKeepsErasedHeldMail(t *testing.T) {
+	dir, backup := t.TempDir(), t.TempDir()
+	db := filled(t, dir, 5)
+	if _, err := db.Backup(t.Context(), backup, nil); err != nil {
+		t.Fatal(err)
+	}
+	var record ticketstore.RecordID
+	err := db.Update(t.Context(), func(v ticketstore.View) (ticketstore.Change, error) {
+		h, err := v.Held(1)
+		record, h.State = h.Record, ticketstore.HeldErased
+		return ticketstore.Change{Held: []ticketstore.HeldMail{h}, EraseHeld: []ticketstore.HeldID{1}}, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ticketstore.DropRecord(t, dir, record)
+	db, r := repaired(t, dir, backup)
+	defer db.Close()
+	if _, err := db.Content(t.Context(), record); !errors.Is(err, ticketstore.ErrGone) || r.Damaged == "" {
+		t.Errorf("the raw mail: %v; %+v", err, r)
+	}
+}

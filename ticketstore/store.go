@@ -140,8 +140,10 @@ type Change struct {
 	Held       []HeldMail
 	// Erase takes texts, raw mails and outgoing mails out of the actions that
 	// these tickets have so far. For good: the octets are in the files until
-	// Compact, but nothing refers to them.
+	// Compact, but nothing refers to them. EraseHeld does so with the raw mails
+	// of held mails.
 	Erase     []TicketID
+	EraseHeld []HeldID
 	AutoMails []address.Address // automatic mails to count, at the time At
 	At        time.Time
 }
@@ -149,7 +151,7 @@ type Change struct {
 // isEmpty reports whether a change writes nothing.
 func (c *Change) isEmpty() bool {
 	return len(c.Records)+len(c.Tickets)+len(c.Actions)+len(c.MessageIDs)+len(c.Seen)+len(c.Contacts)+
-		len(c.Forget)+len(c.Items)+len(c.Held)+len(c.Erase)+len(c.AutoMails) == 0
+		len(c.Forget)+len(c.Items)+len(c.Held)+len(c.Erase)+len(c.EraseHeld)+len(c.AutoMails) == 0
 }
 
 // RecordKind says what a record holds.

@@ -221,7 +221,8 @@ type heldCmd struct {
 	List    heldListCmd    `cmd:"" help:"List held mails."`
 	Show    heldShowCmd    `cmd:"" help:"Show a held mail and its text; --raw: its octets as received."`
 	Release heldReleaseCmd `cmd:"" help:"File a held mail: you vouch for its sender."`
-	Drop    heldDropCmd    `cmd:"" help:"Decide not to file a held mail; it stays in the store."`
+	Drop    heldDropCmd    `cmd:"" help:"Decide not to file a held mail; it stays in the store until it is erased."`
+	Erase   heldEraseCmd   `cmd:"" help:"Take what a held mail says out, for good, and so drop it; see store compact."`
 }
 
 type heldListCmd struct {
@@ -279,4 +280,13 @@ type heldDropCmd struct {
 
 func (c *heldDropCmd) Run(e *env) error {
 	return post(e, heldPath(c.ID, "/drop"), api.By{As: c.As}, e.heldLine)
+}
+
+type heldEraseCmd struct {
+	ID uint64 `arg:"" help:"Number of the held mail."`
+	asFlag
+}
+
+func (c *heldEraseCmd) Run(e *env) error {
+	return e.erased(post(e, heldPath(c.ID, "/erase"), api.By{As: c.As}, e.heldLine))
 }

@@ -178,7 +178,11 @@ type ticketEraseCmd struct {
 }
 
 func (c *ticketEraseCmd) Run(e *env) error {
-	err := post(e, c.ID.path("/erase"), api.Erase{As: c.As}, e.ticketLine)
+	return e.erased(post(e, c.ID.path("/erase"), api.Erase{As: c.As}, e.ticketLine))
+}
+
+// erased says of an erasure, unless it failed, what is left of it.
+func (e *env) erased(err error) error {
 	if err == nil {
 		fmt.Fprintln(e.stderr, "Its octets stay in the files until \"mxdesk store compact\", and in backups made before.")
 	}

@@ -151,6 +151,7 @@ func TestErrorsHaveAKind(t *testing.T) {
 			{"GET", "/v1/outbox/9", "", "not-found", "not found"},
 			{"POST", "/v1/held/9/release", "{}", "not-found", "not found"},
 			{"POST", "/v1/held/9/drop", "{}", "not-found", "not found"},
+			{"POST", "/v1/held/9/erase", "{}", "not-found", "not found"},
 			{"POST", "/v1/deliver", "", "invalid", "no recipient"},
 			{"POST", "/v1/deliver?rcpt=no@desk.example", mail, "refused", "550 5.1.1 no such address here"},
 			{"POST", "/v1/inspect?now=x", mail, "invalid", "2026-03-01T12:00:00Z"},

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -175,6 +177,9 @@ func (s *server) held(r *http.Request) (ticketstore.HeldMail, ticketstore.Conten
 
 func (s *server) showHeld(w http.ResponseWriter, r *http.Request) error {
 	h, c, err := s.held(r)
+	if errors.Is(err, ticketstore.ErrGone) {
+		return writeJSON(w, Held{HeldMail: h})
+	}
 	if err != nil {
 		return err
 	}
@@ -210,6 +215,15 @@ func (s *server) release(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) drop(w http.ResponseWriter, r *http.Request) error {
+	return s.decide(w, r, s.Desk.Drop)
+}
+
+func (s *server) eraseHeld(w http.ResponseWriter, r *http.Request) error {
+	return s.decide(w, r, s.Desk.EraseHeld)
+}
+
+// decide does to a held mail what is asked for, and answers with what it is then.
+func (s *server) decide(w http.ResponseWriter, r *http.Request, do func(context.Context, ticketstore.HeldID, address.Address) error) error {
 	var by By
 	if err := readJSON(r, &by); err != nil {
 		return err
@@ -218,7 +232,7 @@ func (s *server) drop(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Desk.Drop(r.Context(), id, by.As); err != nil {
+	if err := do(r.Context(), id, by.As); err != nil {
 		return err
 	}
 	return s.showHeld(w, r)

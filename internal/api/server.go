@@ -83,6 +83,7 @@ func New(cfg Config) http.Handler {
 		"GET /v1/held/{id}/raw":         s.rawHeld,
 		"POST /v1/held/{id}/release":    s.release,
 		"POST /v1/held/{id}/drop":       s.drop,
+		"POST /v1/held/{id}/erase":      s.eraseHeld,
 		"POST /v1/deliver":              s.deliver,
 		"POST /v1/inspect":              s.inspect,
 		"GET /v1/store/check":           s.check,

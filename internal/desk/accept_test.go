@@ -383,6 +383,13 @@ func TestHeldMail(t *testing.T) {
 	if err := h.Drop(context.Background(), 9, address.Address{}); !errors.Is(err, ticketstore.ErrNotFound) {
 		t.Errorf("dropping what is not there: %v", err)
 	}
+	wantInvalid(t, h.EraseHeld(context.Background(), 1, address.Address{}), "released")
+	h.must(h.EraseHeld(context.Background(), 2, address.Address{}))
+	m, _, err = h.Held(context.Background(), 2)
+	if !errors.Is(err, ticketstore.ErrGone) || m.State != "erased" || m.Subject != "(erased)" || m.Reason != "(erased)" || m.Envelope.Trace != "" {
+		t.Errorf("erased: %+v, %v", m, err)
+	}
+	wantInvalid(t, h.Drop(context.Background(), 2, address.Address{}), "erased")
 }
 
 // report is a delivery status notification (RFC 3464).

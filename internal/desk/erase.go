@@ -46,9 +46,7 @@ func (d *Desk) Erase(ctx context.Context, id ticketstore.TicketID, as address.Ad
 			if err != nil {
 				return err
 			}
-			h.Subject, h.Reason, h.Captured, h.Match = erasedText, erasedText, nil, ticketstore.Match{By: h.Match.By}
-			h.Envelope.Trace, h.Envelope.Distrusted = "", nil
-			w.change.Held = append(w.change.Held, h)
+			w.change.Held = append(w.change.Held, saysNothing(h))
 		}
 		w.change.Erase = append(w.change.Erase, id)
 		w.touch(&t)
@@ -60,4 +58,34 @@ func (d *Desk) Erase(ctx context.Context, id ticketstore.TicketID, as address.Ad
 		w.save(&t)
 		return nil
 	})
+}
+
+// EraseHeld takes out what a held mail says, for good, and so drops it. Its
+// sender and times stay. One that was released is erased with its ticket.
+func (d *Desk) EraseHeld(ctx context.Context, id ticketstore.HeldID, by address.Address) error {
+	return d.update(ctx, time.Now(), func(w *work) error {
+		h, err := w.view.Held(id)
+		if err != nil {
+			return err
+		}
+		if h.State == "released" {
+			return fmt.Errorf("%w: mail %d was released to ticket %s: erase that", ErrInvalid, id, h.Released)
+		}
+		actor, err := d.actor(w.view, by, h.Mailbox)
+		if err != nil {
+			return err
+		}
+		h = saysNothing(h)
+		h.State, h.By = ticketstore.HeldErased, actor.Name
+		w.change.Held = append(w.change.Held, h)
+		w.change.EraseHeld = append(w.change.EraseHeld, id)
+		return nil
+	})
+}
+
+// saysNothing is what stays of a held mail when what it said is erased.
+func saysNothing(h ticketstore.HeldMail) ticketstore.HeldMail {
+	h.Subject, h.Reason, h.Captured, h.Match = erasedText, erasedText, nil, ticketstore.Match{By: h.Match.By}
+	h.Envelope.Trace, h.Envelope.Distrusted = "", nil
+	return h
 }

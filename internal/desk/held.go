@@ -48,7 +48,8 @@ func (d *Desk) Release(ctx context.Context, id ticketstore.HeldID, by address.Ad
 	return rcpt, err
 }
 
-// Drop decides that a held mail is not to be filed. It stays in the store.
+// Drop decides that a held mail is not to be filed. It stays in the store until it
+// is erased.
 func (d *Desk) Drop(ctx context.Context, id ticketstore.HeldID, by address.Address) error {
 	return d.update(ctx, time.Now(), func(w *work) error {
 		h, actor, err := w.undecided(id, by)
