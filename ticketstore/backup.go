@@ -36,6 +36,7 @@ type Manifest struct {
 	Version  int               `json:"version"`
 	Schema   uint32            `json:"schema"` // of the database
 	Created  time.Time         `json:"created"`
+	Tickets  TicketID          `json:"tickets"` // the last number given out; 0: not known
 	Files    []ManifestFile    `json:"files"`
 	Segments []ManifestSegment `json:"segments"`
 }
@@ -88,7 +89,8 @@ type BackupReport struct {
 // at work: a snapshot of the database, then the segments up to what it refers
 // to. Changes go on; the snapshot keeps pages from being used again, so the
 // file grows the longer a copy takes. A damaged database is refused with
-// ErrDamaged, and the backup that is there stays. progress may be nil.
+// ErrDamaged, and one that has given out fewer tickets than that of the backup which
+// is there with ErrRefused; that backup stays. progress may be nil.
 func (db *DB) Backup(ctx context.Context, dir string, progress func(Progress)) (BackupReport, error) {
 	b := &backup{dir: dir, live: db, progress: progress, report: BackupReport{Problems: []string{}}}
 	if progress == nil {
@@ -223,6 +225,11 @@ func (b *backup) database(ctx context.Context, tx *bolt.Tx) error {
 	c := checker{Report: &r, view: &view{tx: tx, segments: b.live.segments}}
 	if err := errors.Join(c.tables(ctx), b.findEnds(tx)); err != nil {
 		return err
+	}
+	b.now.Tickets = TicketID(tx.Bucket(bTickets).Sequence())
+	if b.now.Tickets < b.old.Tickets {
+		return fmt.Errorf("%w: %s holds the backup of a desk with ticket %s, and this one has given out no more than %s: is it the right one? name another folder, or remove that one",
+			ErrRefused, b.dir, b.old.Tickets, b.now.Tickets)
 	}
 	if len(r.Problems) > 0 {
 		return fmt.Errorf("%w: %s; nothing was copied, \"mxdesk store check\" says more", ErrDamaged, r.Problems[0])

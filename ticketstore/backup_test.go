@@ -302,32 +302,100 @@ func TestBackupIntoAnotherDesk(t *testing.T) {
 
 // A desk that was restored and went on is not mixed up with the one before.
 func TestBackupOfAnotherHistory(t *testing.T) {
-	old, to := storetest.New(t), t.TempDir()
-	if _, err := put(t.Context(), old, "one"); err != nil {
-		t.Fatal(err)
+	same := strings.Repeat("an attachment that many mails have\n", 4<<10)
+	for name, texts := range map[string][4]string{
+		"short":                         {"one", "two", "2nd", "3rd"},
+		"long, with the same end":       {"one", "two" + same, "2nd" + same, "3rd"},
+		"long, with the same end, once": {"one", "two" + same, "2nd" + same, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			old, early, to := storetest.New(t), t.TempDir(), t.TempDir()
+			do := func(err error) {
+				t.Helper()
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			add := func(db *ticketstore.DB, text string) {
+				t.Helper()
+				if text != "" {
+					_, err := put(t.Context(), db, text)
+					do(err)
+				}
+			}
+			add(old, texts[0])
+			_, err := old.Backup(t.Context(), early, nil)
+			do(err)
+			add(old, texts[1])
+			_, err = old.Backup(t.Context(), to, nil)
+			do(err)
+			db := restored(t, early)
+			add(db, texts[2])
+			add(db, texts[3])
+			_, err = db.Backup(t.Context(), to, nil)
+			do(err)
+			want, _ := storetest.Dump(t, db)
+			if got, _ := storetest.Dump(t, restored(t, to)); !maps.Equal(got, want) {
+				t.Errorf("restored are %d values, want %d", len(got), len(want))
+			}
+		})
 	}
-	early := t.TempDir()
-	if _, err := old.Backup(t.Context(), early, nil); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := put(t.Context(), old, "two"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := old.Backup(t.Context(), to, nil); err != nil {
-		t.Fatal(err)
-	}
-	db := restored(t, early)
-	for _, raw := range []string{"2nd", "3rd"} {
-		if _, err := put(t.Context(), db, raw); err != nil {
-			t.Fatal(err)
-		}
-	}
+}
+
+// What was given out after the backup does not come to mean something else.
+func TestRestoredDeskLeavesNumbersOut(t *testing.T) {
+	dir, to := t.TempDir(), t.TempDir()
+	db := filled(t, t.TempDir(), 3)
 	if _, err := db.Backup(t.Context(), to, nil); err != nil {
 		t.Fatal(err)
 	}
-	want, _ := storetest.Dump(t, db)
-	if got, _ := storetest.Dump(t, restored(t, to)); !maps.Equal(got, want) {
-		t.Errorf("restored is %v, want %v", got, want)
+	r, err := ticketstore.Restore(t.Context(), to, dir, nil)
+	if err != nil || r.Next != 1004 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	other, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = other.View(t.Context(), func(v ticketstore.View) error {
+		if n := v.Next(); n.Ticket != 1004 || n.Item <= 1000 {
+			t.Errorf("next are %+v", n)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if id, err := put(t.Context(), other, "text"); err != nil || id != 1004 {
+		t.Errorf("ticket %d, %v", id, err)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := ticketstore.Repair(t.Context(), dir, ticketstore.RepairOptions{}); err != nil || len(r.Lost) > 0 {
+		t.Errorf("a repair misses %q, %v", r.Lost, err)
+	}
+	if r, err := storetest.Open(t, dir).Check(t.Context()); err != nil || len(r.Problems) > 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// A desk that was begun anew, as where its disk is missing, does not take the place
+// of the one that was backed up.
+func TestBackupOfAnEmptyDeskIsRefused(t *testing.T) {
+	to := t.TempDir()
+	if _, err := filled(t, t.TempDir(), 3).Backup(t.Context(), to, nil); err != nil {
+		t.Fatal(err)
+	}
+	before := names(t, to)
+	if _, err := filled(t, t.TempDir(), 1).Backup(t.Context(), to, nil); !errors.Is(err, ticketstore.ErrRefused) {
+		t.Errorf("a desk with fewer tickets: %v", err)
+	}
+	if got := names(t, to); !slices.Equal(got, before) {
+		t.Errorf("in the folder are %q, and before there were %q", got, before)
+	}
+	if _, err := ticketstore.Restore(t.Context(), to, t.TempDir(), nil); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -425,10 +493,10 @@ func TestRestoreThatBrokeOff(t *testing.T) {
 		if _, err := ticketstore.Restore(t.Context(), newer, to, nil); !errors.Is(err, ticketstore.ErrDamaged) {
 			t.Errorf("restored with %v", err)
 		}
-		if left, _ := filepath.Glob(filepath.Join(to, "segments", "*")); len(left) != 3 {
+		if left, _ := filepath.Glob(filepath.Join(to, "segments", "*")); len(left) != 4 {
 			t.Errorf("%v are left: the test sees nothing", left)
 		}
-		want := []string{"desk.db", "desk.journal", "notes", "segments", "segments/000001.seg", "segments/notes"}
+		want := []string{"desk.db", "desk.journal", "notes", "segments", "segments/000001.seg", "segments/001001.seg", "segments/notes"}
 		if earlier { // an earlier version does not say what it restores beside the store
 			want = append(want, "keys.json")
 			if err := os.Truncate(filepath.Join(to, "restore.partial"), 0); err != nil {

@@ -20,6 +20,7 @@ const (
 	quietRepair    = false // a repair does not say what is not as before
 	noReserve      = false // records are taken down to the last octet of the disk
 	trustedClock   = false // what is due far ahead is waited for
+	givenAgain     = false // a restored desk gives out what was given out before
 	keptErased     = false // the record of what was erased stays
 	anySchema      = false // a store of a later schema is opened
 	timesWritten   = 1     // how often a record is written, one behind the other

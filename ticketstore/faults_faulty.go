@@ -25,6 +25,7 @@ var (
 	quietRepair    = fault == "quiet-repair"
 	noReserve      = fault == "no-reserve"
 	trustedClock   = fault == "trusted-clock"
+	givenAgain     = fault == "given-again"
 	keptErased     = fault == "kept-erased"
 	anySchema      = fault == "any-schema"
 	timesWritten   = map[bool]int{false: 1, true: 2}[fault == "written-twice"]

@@ -167,6 +167,9 @@ func (w *writer) grow(name string, n uint64) error {
 	if err != nil || t.bucket.Sequence() >= n {
 		return err
 	}
+	if _, err := w.sums.at(name, t.bucket); err != nil { // where it is noted, too
+		return err
+	}
 	w.notes = appendNote(w.notes, noteGrow, name, key64(n))
 	return t.bucket.SetSequence(n)
 }

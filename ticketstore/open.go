@@ -37,7 +37,11 @@ func openDatabase(dir string) (*bolt.DB, *journal, error) {
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("opening the journal in %s: %w", dir, err), b.Close())
 	}
-	if err = guard(func() error { return catchUp(dir, b, j) }); err == nil {
+	err = guard(func() error { return catchUp(dir, b, j) })
+	if _, serr := os.Stat(filepath.Join(dir, partialName)); err == nil && serr == nil {
+		err = guard(func() error { return leaveOut(b) })
+	}
+	if err == nil {
 		err = errors.Join(unmark(dir, suspectName), unmark(dir, partialName))
 	}
 	if err != nil {

@@ -209,13 +209,21 @@ func (r *repair) account(path string, keys []string, last uint64) {
 		before := uint64(0)
 		for _, k := range keys {
 			n := binary.BigEndian.Uint64([]byte(k))
-			r.lostRun(path, "number", "numbers", before+1, n-1)
+			r.lostNumbers(path, before, n-1)
 			before = n
 		}
-		r.lostRun(path, "number", "numbers", before+1, last)
+		r.lostNumbers(path, before, last)
 	}
 	if want, ok := r.sums[path]; ok && !numbered && uint64(len(r.tables[path])) < want.Entries && path != string(bRecords) {
 		r.lostf("%s: %d of %d entries", path, want.Entries-uint64(len(r.tables[path])), want.Entries)
+	}
+}
+
+// lostNumbers says that the numbers behind one up to another are lost, unless a
+// restore has left out as many.
+func (r *repair) lostNumbers(path string, before, to uint64) {
+	if to != before+leftOut(before) {
+		r.lostRun(path, "number", "numbers", before+1, to)
 	}
 }
 

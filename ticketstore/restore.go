@@ -9,16 +9,29 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // partialName marks a folder whose restoring broke off: it may be restored
 // into again, and is no store. It names the files that are restored, one a line.
 const partialName = "restore.partial"
 
+// A desk that is restored goes its own way from where the backup ends. What was
+// given out after that is in people's mail: numbers of tickets, in subjects and in
+// signed addresses, which must not come to mean another ticket. So it leaves
+// numbers out, and writes to a segment of a number that the desk before did not
+// reach, so that no backup takes the segments of the one for those of the other.
+const segmentsLeftOut = 1000
+
+// leftOut is how many numbers are left out behind the last.
+func leftOut(last uint64) uint64 { return max(1000, last/10) }
+
 // RestoreReport says what was restored.
 type RestoreReport struct {
-	Files  int   `json:"files"`
-	Octets int64 `json:"octets"`
+	Files  int      `json:"files"`
+	Octets int64    `json:"octets"`
+	Next   TicketID `json:"next_ticket"` // the number of the next one
 }
 
 // Restore copies the backup in the folder from into the folder dir, made when
@@ -55,7 +68,37 @@ func Restore(ctx context.Context, from, dir string, progress func(Progress)) (_ 
 	if err := r.all(&m); err != nil {
 		return r.report, err
 	}
-	return r.report, errors.Join(writeSynced(filepath.Join(dir, journalName), nil), syncDir(dir), os.Remove(filepath.Join(dir, partialName)), syncDir(dir))
+	b, j, err := openDatabase(dir) // which removes the mark
+	if err != nil {
+		return r.report, err
+	}
+	err = b.View(func(tx *bolt.Tx) error {
+		r.report.Next = TicketID(tx.Bucket(bTickets).Sequence() + 1)
+		return nil
+	})
+	return r.report, errors.Join(err, j.close(), b.Close())
+}
+
+// leaveOut is done to a database that was just restored.
+func leaveOut(b *bolt.DB) error {
+	if givenAgain {
+		return nil
+	}
+	tx, err := b.Begin(true)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // over already when it is committed
+	applied, err := appliedOf(tx)
+	w := newWriter(tx)
+	for _, name := range [][]byte{bTickets, bItems} {
+		last := tx.Bucket(name).Sequence()
+		err = errors.Join(err, w.grow(string(name), last+leftOut(last)))
+	}
+	if err != nil {
+		return err
+	}
+	return w.commit(applied)
 }
 
 // claim marks an empty folder, or one whose restoring broke off, which is emptied.
@@ -135,7 +178,7 @@ func (r *restore) all(m *Manifest) error {
 			return err
 		}
 	}
-	if err := syncDir(filepath.Join(r.dir, segmentsName)); err != nil {
+	if err := r.beginSegment(m); err != nil {
 		return err
 	}
 	for _, last := range []bool{false, true} {
@@ -148,6 +191,23 @@ func (r *restore) all(m *Manifest) error {
 		}
 	}
 	return errors.Join(syncDir(r.dir), syncDir(filepath.Dir(r.dir)))
+}
+
+// beginSegment makes the segment that is written to.
+func (r *restore) beginSegment(m *Manifest) error {
+	last := uint32(0)
+	for _, s := range m.Segments {
+		n, err := segmentNumber(filepath.Base(s.Name))
+		if err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrDamaged, manifestName, err)
+		}
+		last = max(last, n)
+	}
+	dir := filepath.Join(r.dir, segmentsName)
+	if givenAgain {
+		return syncDir(dir)
+	}
+	return errors.Join(writeSynced(segmentPath(dir, last+segmentsLeftOut), nil), syncDir(dir))
 }
 
 // file copies what the manifest says of a file, under another name until it is

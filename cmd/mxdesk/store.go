@@ -210,7 +210,7 @@ func (c *storeRestoreCmd) Run(e *env) error {
 	}
 	if !c.Verify {
 		return e.result(r, func() {
-			fmt.Fprintf(e.stdout, "Restored to %s: %s, %d octets\n", cfg.DataDir, count(r.Files, "file"), r.Octets)
+			fmt.Fprintf(e.stdout, "Restored to %s: %s, %d octets; the next ticket is %s\n", cfg.DataDir, count(r.Files, "file"), r.Octets, r.Next)
 		})
 	}
 	fmt.Fprintf(e.stderr, "Restored to %s: %s, %d octets; checking\n", cfg.DataDir, count(r.Files, "file"), r.Octets)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mxdesk/internal/config"
+	"mxdesk/ticketstore"
 )
 
 // makeFolder makes the data folder of a configuration and closes it to others:
@@ -19,6 +20,9 @@ func makeFolder(cfg *config.Config) error {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
 	if !isDesk(dir) {
+		if err := ticketstore.NotABackup(dir); err != nil {
+			return err
+		}
 		if err := free(cfg); err != nil {
 			return err
 		}

@@ -119,17 +119,11 @@ func (m *model) apply(fn func(ticketstore.View) (ticketstore.Change, error)) {
 		m.raw[r.ID] = string(raw)
 	}
 	for _, t := range c.Tickets {
-		if int(t.ID) > len(m.tickets) {
-			m.tickets = append(m.tickets, t)
-		}
-		m.tickets[t.ID-1] = t
+		m.tickets = set(m.tickets, t, func(old ticketstore.Ticket) bool { return old.ID == t.ID })
 	}
 	m.actions = append(m.actions, c.Actions...)
 	for _, it := range c.Items {
-		if int(it.ID) > len(m.items) {
-			m.items = append(m.items, it)
-		}
-		m.items[it.ID-1] = it
+		m.items = set(m.items, it, func(old ticketstore.OutboxItem) bool { return old.ID == it.ID })
 	}
 	for _, h := range c.Held {
 		if int(h.ID) > len(m.held) {
@@ -228,6 +222,15 @@ func (m *model) due() {
 	}
 }
 
+// set puts a value in the place of its older self, or behind all others.
+func set[T any](list []T, v T, same func(T) bool) []T {
+	if i := slices.IndexFunc(list, same); i >= 0 {
+		list[i] = v
+		return list
+	}
+	return append(list, v)
+}
+
 // some draws one of n numbers from 1; it skips the operation when n is 0.
 func (m *model) some(what string, n int) int {
 	if n == 0 {
@@ -241,7 +244,7 @@ func (m *model) openTicket() {
 }
 
 func (m *model) update() {
-	id := ticketstore.TicketID(m.some("ticket", len(m.tickets)))
+	id := m.tickets[m.some("ticket", len(m.tickets))-1].ID
 	text := rapid.String().Draw(m.t, "text")
 	m.apply(func(v ticketstore.View) (ticketstore.Change, error) {
 		t, err := v.Ticket(id)
@@ -257,7 +260,7 @@ func (m *model) update() {
 }
 
 func (m *model) erase() {
-	id := ticketstore.TicketID(m.some("ticket", len(m.tickets)))
+	id := m.tickets[m.some("ticket", len(m.tickets))-1].ID
 	m.apply(func(v ticketstore.View) (ticketstore.Change, error) {
 		t, err := v.Ticket(id)
 		t.Version++
@@ -328,7 +331,7 @@ func (m *model) forget() {
 }
 
 func (m *model) send() {
-	id := ticketstore.ItemID(m.some("item", len(m.items)))
+	id := m.items[m.some("item", len(m.items))-1].ID
 	state := rapid.SampledFrom([]ticketstore.ItemState{
 		ticketstore.ItemSending, ticketstore.ItemDeferred, ticketstore.ItemDelivered, ticketstore.ItemBounced,
 	}).Draw(m.t, "state")

@@ -132,14 +132,18 @@ func (d *dump) record(id ticketstore.RecordID) {
 }
 
 func (d *dump) tickets() {
-	for t, err := range d.view.Tickets(ticketstore.TicketFilter{}) {
-		d.add(fmt.Sprint("listed ticket ", uint64(t.ID)), t, err)
+	var ids []ticketstore.TicketID // also of those that cannot be listed
+	for id := ticketstore.TicketID(1); id < 1000 && id <= d.view.Next().Ticket; id++ {
+		ids = append(ids, id)
 	}
-	for id := ticketstore.TicketID(1); id < 1000; id++ {
-		t, err := d.view.Ticket(id)
-		if d.add(fmt.Sprint("ticket ", uint64(id)), t, err); errors.Is(err, ticketstore.ErrNotFound) && id > d.view.Next().Ticket {
-			break
+	for t, err := range d.view.Tickets(ticketstore.TicketFilter{}) {
+		if d.add(fmt.Sprint("listed ticket ", uint64(t.ID)), t, err); err == nil && t.ID >= 1000 {
+			ids = append(ids, t.ID)
 		}
+	}
+	for _, id := range ids {
+		t, err := d.view.Ticket(id)
+		d.add(fmt.Sprint("ticket ", uint64(id)), t, err)
 		for a, err := range d.view.Actions(id) {
 			d.add(actionName(id, a.Seq), a, err)
 		}
