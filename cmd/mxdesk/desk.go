@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -210,62 +209,6 @@ func (e *env) raw(path string, q url.Values) error {
 		}
 		defer body.Close()
 		_, err = io.Copy(e.stdout, body)
-		return err
-	})
-}
-
-// array calls fn for each value of a JSON array as it arrives.
-func array[T any](ctx context.Context, c *api.Client, path string, q url.Values, fn func(*T) error) error {
-	body, err := c.Open(ctx, http.MethodGet, path, q, nil)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	dec := json.NewDecoder(body)
-	if _, err := dec.Token(); err != nil {
-		return fmt.Errorf("reading the server's answer: %w", err)
-	}
-	for dec.More() {
-		var v T
-		if err := dec.Decode(&v); err != nil {
-			return fmt.Errorf("reading the server's answer: %w", err)
-		}
-		if err := fn(&v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// streamed prints a list: a JSON array, or a line for each value.
-func streamed[T any](e *env, path string, q url.Values, line func(*T)) error {
-	return e.withDesk(false, func(c *api.Client) error {
-		n := 0
-		err := array(e.ctx, c, path, q, func(v *T) error {
-			n++
-			if !e.json() {
-				line(v)
-				return nil
-			}
-			raw, err := json.Marshal(v)
-			if err != nil {
-				return err
-			}
-			sep := ",\n "
-			if n == 1 {
-				sep = "["
-			}
-			_, err = fmt.Fprintf(e.stdout, "%s%s", sep, raw)
-			return err
-		})
-		if err != nil || !e.json() {
-			return err
-		}
-		if n == 0 {
-			_, err = fmt.Fprintln(e.stdout, "[]")
-		} else {
-			_, err = fmt.Fprintln(e.stdout, "]")
-		}
 		return err
 	})
 }

@@ -84,6 +84,7 @@ func (e *env) ticketLine(t *api.Ticket) {
 		safe(t.Requester.Address.String()), short(t.Subject))
 }
 
+// ticket prints a ticket without its actions.
 func (e *env) ticket(t *api.Ticket) {
 	p := func(label, value string) {
 		if value != "" {
@@ -109,9 +110,6 @@ func (e *env) ticket(t *api.Ticket) {
 	}
 	if t.Candidate != 0 {
 		p("See also", t.Candidate.String())
-	}
-	for i := range t.Actions {
-		e.action(&t.Actions[i])
 	}
 }
 

@@ -40,15 +40,15 @@ func TestLinesAreShort(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	named := address.Mailbox{Name: long, Address: ann}
 	ticket := api.Ticket{Ticket: ticketstore.Ticket{ID: 1, Subject: long, Requester: named, Followers: []address.Mailbox{named}}}
-	ticket.Actions = []api.Action{{Action: ticketstore.Action{
+	action := api.Action{Action: ticketstore.Action{
 		Actor: ticketstore.Actor{Name: long, Address: ann}, Attachments: []ticketstore.Attachment{{Name: long}},
-	}}}
+	}}
 	tests := map[string]struct {
 		print func(*env)
 		names int // lines with the address
 	}{
 		"ticket list":  {func(e *env) { e.ticketLine(&ticket) }, 1},
-		"ticket show":  {func(e *env) { e.ticket(&ticket) }, 3},
+		"ticket show":  {func(e *env) { e.ticket(&ticket); e.action(&action) }, 3},
 		"held list":    {func(e *env) { e.heldLine(&ticketstore.HeldMail{From: named, Subject: long, Reason: "x"}) }, 1},
 		"outbox list":  {func(e *env) { e.itemLine(&api.Item{To: ann, Attempts: []ticketstore.Attempt{{Reply: long}}}) }, 1},
 		"contact list": {func(e *env) { e.contactLine(&ticketstore.Contact{Name: long, Addresses: []address.Address{ann}}) }, 1},

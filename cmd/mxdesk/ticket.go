@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -121,7 +122,15 @@ type ticketShowCmd struct {
 	ID number `arg:"" help:"Ticket number."`
 }
 
-func (c *ticketShowCmd) Run(e *env) error { return get(e, c.ID.path(""), nil, e.ticket) }
+func (c *ticketShowCmd) Run(e *env) error {
+	return e.showTicket(http.MethodGet, c.ID.path(""), nil, e.ticket, e.action)
+}
+
+// onTicket asks the desk to do something to a ticket and prints what it is like
+// then.
+func (e *env) onTicket(path string, in any) error {
+	return e.showTicket(http.MethodPost, path, in, e.ticketLine, nil)
+}
 
 type ticketReplyCmd struct {
 	ID number `arg:"" help:"Ticket number."`
@@ -169,7 +178,7 @@ func (c *ticketNoteCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return post(e, c.ID.path("/note"), api.Note{As: c.As, Text: text}, e.ticketLine)
+	return e.onTicket(c.ID.path("/note"), api.Note{As: c.As, Text: text})
 }
 
 type ticketEraseCmd struct {
@@ -178,7 +187,7 @@ type ticketEraseCmd struct {
 }
 
 func (c *ticketEraseCmd) Run(e *env) error {
-	return e.erased(post(e, c.ID.path("/erase"), api.Erase{As: c.As}, e.ticketLine))
+	return e.erased(e.onTicket(c.ID.path("/erase"), api.Erase{As: c.As}))
 }
 
 // erased says of an erasure, unless it failed, what is left of it.
@@ -196,7 +205,7 @@ type ticketStatusCmd struct {
 }
 
 func (c *ticketStatusCmd) Run(e *env) error {
-	return post(e, c.ID.path("/status"), api.Status{As: c.As, Status: ticketstore.Status(c.Status)}, e.ticketLine)
+	return e.onTicket(c.ID.path("/status"), api.Status{As: c.As, Status: ticketstore.Status(c.Status)})
 }
 
 type ticketAssignCmd struct {
@@ -213,7 +222,7 @@ func (c *ticketAssignCmd) Run(e *env) error {
 			return &exitError{exitUsage, err}
 		}
 	}
-	return post(e, c.ID.path("/assign"), api.Assign{As: c.As, To: to}, e.ticketLine)
+	return e.onTicket(c.ID.path("/assign"), api.Assign{As: c.As, To: to})
 }
 
 type ticketMergeCmd struct {
@@ -223,7 +232,7 @@ type ticketMergeCmd struct {
 }
 
 func (c *ticketMergeCmd) Run(e *env) error {
-	return post(e, c.ID.path("/merge"), api.Merge{As: c.As, Into: c.Into.TicketID}, e.ticketLine)
+	return e.onTicket(c.ID.path("/merge"), api.Merge{As: c.As, Into: c.Into.TicketID})
 }
 
 type ticketRawCmd struct {
@@ -268,5 +277,5 @@ func (c *ticketSetCmd) Run(e *env) error {
 		}
 		req.Supplier = &a
 	}
-	return post(e, c.ID.path("/set"), req, e.ticketLine)
+	return e.onTicket(c.ID.path("/set"), req)
 }

@@ -41,16 +41,11 @@ func (reader) Admit(desk.Inbound) error { return nil }
 
 func newHandler(t testing.TB) http.Handler {
 	t.Helper()
-	return handlerOn(t, storetest.New(t))
+	db := storetest.New(t)
+	return handlerOn(t, db, db)
 }
 
-// keeper is a store that can be looked after.
-type keeper interface {
-	ticketstore.Store
-	api.Keeper
-}
-
-func handlerOn(t testing.TB, db keeper) http.Handler {
+func handlerOn(t testing.TB, store ticketstore.Store, keeper api.Keeper) http.Handler {
 	t.Helper()
 	set, err := templates.Load("", "en")
 	if err != nil {
@@ -60,7 +55,7 @@ func handlerOn(t testing.TB, db keeper) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := desk.New(db, desk.Config{
+	d := desk.New(store, desk.Config{
 		Hostname: "mx.desk.example",
 		Rules: &router.Rules{Hostname: "mx.desk.example", Keys: token.New(), Mailboxes: []router.Mailbox{{
 			Key: "support", Addresses: []address.Address{a}, Tag: tag.Pair{Start: "[ID:", End: "]"}, Type: "incident", Priority: "normal",
@@ -68,7 +63,7 @@ func handlerOn(t testing.TB, db keeper) http.Handler {
 		}}},
 		Mailboxes: []desk.Mailbox{{Key: "support", From: address.Mailbox{Name: "Support", Address: a}, Templates: set}},
 	})
-	return api.New(api.Config{Desk: d, Keeper: db, Reader: reader{}, Inspector: func([]string) api.Reader { return reader{} }, DefaultRecipient: a})
+	return api.New(api.Config{Desk: d, Keeper: keeper, Reader: reader{}, Inspector: func([]string) api.Reader { return reader{} }, DefaultRecipient: a})
 }
 
 // overSocket serves a handler on the control socket of a folder.
@@ -180,14 +175,15 @@ func TestErrorsHaveAKind(t *testing.T) {
 
 // A list is read in portions; none is left out or comes twice.
 // full is a store on a disk that has no room for a record.
-type full struct{ keeper }
+type full struct{ ticketstore.Store }
 
 func (full) Update(context.Context, func(ticketstore.View) (ticketstore.Change, error)) error {
 	return fmt.Errorf("%w: 7 MiB more must be free in the file system of /desk", ticketstore.ErrFull)
 }
 
 func TestLowDiskNamesItsSetting(t *testing.T) {
-	c := api.InProcess(handlerOn(t, full{storetest.New(t)}))
+	db := storetest.New(t)
+	c := api.InProcess(handlerOn(t, full{db}, db))
 	err := c.Post(context.Background(), "/v1/tickets", json.RawMessage(`{"requester":{"address":"a@b.example"},"subject":"x"}`), nil)
 	var no *api.Error
 	const want = "disk space is low: 7 MiB more must be free in the file system of /desk; make room, or set limits.min_free_disk to less"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"mxdesk/internal/address"
@@ -14,23 +13,17 @@ import (
 
 func (s *server) listContacts(w http.ResponseWriter, r *http.Request) error {
 	kinds := r.URL.Query()["kind"]
-	all := []ticketstore.Contact{}
-	err := s.view(r, func(v ticketstore.View) error {
-		for c, err := range v.Contacts() {
-			if err != nil {
-				return err
-			}
-			if wanted(kinds, string(c.Kind)) {
-				all = append(all, c)
-			}
-		}
-		return nil
-	})
+	next, err := s.next(r)
 	if err != nil {
 		return err
 	}
-	slices.Reverse(all)
-	return writeJSON(w, all)
+	return s.numbered(w, r, 1, uint64(next.Contact)-1, 0, func(v ticketstore.View, n uint64) (any, error) {
+		c, err := v.Contact(ticketstore.ContactID(n))
+		if err != nil || !wanted(kinds, string(c.Kind)) {
+			return nil, err
+		}
+		return c, nil
+	})
 }
 
 func (s *server) saveContact(w http.ResponseWriter, r *http.Request) error {
@@ -99,17 +92,22 @@ func (s *server) listItems(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all := []Item{}
+	first, last := uint64(1), uint64(0)
 	err = s.view(r, func(v ticketstore.View) error {
+		last = uint64(v.Next().Item) - 1
+		if limit == 0 {
+			return nil
+		}
+		n := 0
 		for it, err := range v.Items() {
 			if err != nil {
 				return err
 			}
-			if wanted(states, string(it.State)) {
-				all = append(all, itemOf(&it))
+			if !wanted(states, string(it.State)) {
+				continue
 			}
-			if limit > 0 && len(all) == limit {
-				break
+			if first, n = uint64(it.ID), n+1; n == limit {
+				return nil
 			}
 		}
 		return nil
@@ -117,8 +115,13 @@ func (s *server) listItems(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	slices.Reverse(all)
-	return writeJSON(w, all)
+	return s.numbered(w, r, first, last, limit, func(v ticketstore.View, n uint64) (any, error) {
+		it, err := v.Item(ticketstore.ItemID(n))
+		if err != nil || !wanted(states, string(it.State)) {
+			return nil, err
+		}
+		return itemOf(&it), nil
+	})
 }
 
 func (s *server) showItem(w http.ResponseWriter, r *http.Request) error {
@@ -148,23 +151,17 @@ func (s *server) retryItem(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) listHeld(w http.ResponseWriter, r *http.Request) error {
 	states := r.URL.Query()["state"]
-	all := []ticketstore.HeldMail{}
-	err := s.view(r, func(v ticketstore.View) error {
-		for h, err := range v.HeldMails() {
-			if err != nil {
-				return err
-			}
-			if wanted(states, h.State) {
-				all = append(all, h)
-			}
-		}
-		return nil
-	})
+	next, err := s.next(r)
 	if err != nil {
 		return err
 	}
-	slices.Reverse(all)
-	return writeJSON(w, all)
+	return s.numbered(w, r, 1, uint64(next.Held)-1, 0, func(v ticketstore.View, n uint64) (any, error) {
+		h, err := v.Held(ticketstore.HeldID(n))
+		if err != nil || !wanted(states, h.State) {
+			return nil, err
+		}
+		return h, nil
+	})
 }
 
 func (s *server) held(r *http.Request) (ticketstore.HeldMail, ticketstore.Content, error) {

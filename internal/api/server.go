@@ -91,8 +91,9 @@ func New(cfg Config) http.Handler {
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
-			if err := h(w, r); err != nil {
-				writeError(w, err)
+			a := &answer{ResponseWriter: w}
+			if err := h(a, r); err != nil {
+				writeError(a, err)
 			}
 		})
 	}
@@ -136,11 +137,34 @@ func errorOf(err error) (Error, int) {
 	return e, status
 }
 
-func writeError(w http.ResponseWriter, err error) {
+// answer knows whether anything was written.
+type answer struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (a *answer) WriteHeader(status int) {
+	a.begun = true
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.begun = true
+	return a.ResponseWriter.Write(p)
+}
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// writeError says an error. In an answer that has begun it stands in the place of
+// the next value, where none like it can be.
+func writeError(a *answer, err error) {
 	e, status := errorOf(err)
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(map[string]Error{"error": e})
+	if !a.begun {
+		a.Header().Set("Content-Type", "application/json")
+		a.WriteHeader(status)
+	}
+	json.NewEncoder(a).Encode(map[string]Error{"error": e})
 }
 
 func invalid(text string) error { return &Error{Kind: "invalid", Text: text} }
@@ -187,39 +211,6 @@ func queryAddress(r *http.Request, name string) (address.Address, error) {
 		return a, invalid(name + ": " + err.Error())
 	}
 	return a, nil
-}
-
-// array streams a JSON array, so that a list of any length needs little memory.
-type array struct {
-	w   io.Writer
-	enc *json.Encoder
-	n   int
-}
-
-func newArray(w http.ResponseWriter) *array {
-	w.Header().Set("Content-Type", "application/json")
-	return &array{w: w, enc: json.NewEncoder(w)}
-}
-
-func (a *array) add(v any) error {
-	sep := ","
-	if a.n == 0 {
-		sep = "["
-	}
-	a.n++
-	if _, err := io.WriteString(a.w, sep); err != nil {
-		return err
-	}
-	return a.enc.Encode(v)
-}
-
-func (a *array) end() error {
-	s := "]\n"
-	if a.n == 0 {
-		s = "[]\n"
-	}
-	_, err := io.WriteString(a.w, s)
-	return err
 }
 
 // mailRequest is a mail in a request's body, with its envelope in the query.

@@ -40,10 +40,8 @@ func (s *server) backup(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	enc := json.NewEncoder(w)
 	rep, err := s.Keeper.Backup(r.Context(), in.Dir, func(p ticketstore.Progress) {
-		_ = enc.Encode(event{Progress: &p}) // who has gone away is noticed at the report
-		if f, ok := w.(http.Flusher); ok {
-			f.Flush()
-		}
+		_ = enc.Encode(event{Progress: &p})       // who has gone away is noticed at the report
+		_ = http.NewResponseController(w).Flush() // in process there is nothing to flush
 	})
 	if err != nil {
 		if at, ok := errors.AsType[*fs.PathError](err); ok && (strings.HasPrefix(at.Path, in.Dir) || strings.HasPrefix(in.Dir, at.Path)) {

@@ -1,9 +1,13 @@
 package api
 
 import (
+	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"mxdesk/internal/address"
@@ -37,27 +41,36 @@ func (s *server) listTickets(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// The client may read slowly and a view must not wait for it: the list is
-	// read in portions, each from a view of its own.
 	out := newArray(w)
-	for after := ticketstore.TicketID(0); ; {
-		page, err := s.page(r, f, after, portion(limit, out.n))
+	for more := true; more; {
+		err := s.view(r, func(v ticketstore.View) error {
+			more = false
+			for t, err := range v.Tickets(f) {
+				if err != nil {
+					return err
+				}
+				if err := out.add(s.ticketOf(t)); err != nil {
+					return err
+				}
+				if limit > 0 && out.n == limit {
+					return nil
+				}
+				if f.Before = t.ID; out.full() {
+					more = true
+					return nil
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		for _, t := range page {
-			if err := out.add(s.ticketOf(t)); err != nil {
-				return err
-			}
-			after = t.ID
-		}
-		if len(page) < pageSize || limit > 0 && out.n >= limit {
-			return out.end()
+		if err := out.send(); err != nil {
+			return err
 		}
 	}
+	return out.end()
 }
-
-const pageSize = 500
 
 // ticketOf is a stored ticket as the API shows it: lists and maps are empty, not
 // missing.
@@ -69,72 +82,113 @@ func (s *server) ticketOf(t ticketstore.Ticket) Ticket {
 	return Ticket{Ticket: t, Tag: s.Desk.Tag(&t)}
 }
 
-func portion(limit, have int) int {
-	if limit == 0 {
-		return pageSize
-	}
-	return min(pageSize, limit-have)
-}
-
-// page reads up to n tickets older than the ticket after.
-func (s *server) page(r *http.Request, f ticketstore.TicketFilter, after ticketstore.TicketID, n int) (list []ticketstore.Ticket, err error) {
-	f.Before = after
-	err = s.view(r, func(v ticketstore.View) error {
-		for t, err := range v.Tickets(f) {
-			if err != nil {
-				return err
-			}
-			if list = append(list, t); len(list) == n {
-				return nil
-			}
-		}
-		return nil
-	})
-	return list, err
-}
-
 func (s *server) showTicket(w http.ResponseWriter, r *http.Request) error {
 	id, err := ticketID(r)
 	if err != nil {
 		return err
 	}
-	t, err := s.ticket(r, id)
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, t)
+	return s.answerTicket(w, r, id)
 }
 
-func (s *server) ticket(r *http.Request, id ticketstore.TicketID) (t Ticket, err error) {
-	err = s.view(r, func(v ticketstore.View) error {
+// answerTicket answers with a ticket as it is now. Its actions, of which anybody
+// may have sent many and long ones, follow a portion at a time.
+func (s *server) answerTicket(w http.ResponseWriter, r *http.Request, id ticketstore.TicketID) error {
+	var t Ticket
+	var sent []sentItem
+	err := s.view(r, func(v ticketstore.View) error {
 		stored, err := v.Ticket(id)
 		if err != nil {
 			return err
 		}
 		t = s.ticketOf(stored)
-		sent := map[uint32][]Delivery{}
-		for it, err := range v.ItemsOf(id) {
-			if err != nil {
-				return err
-			}
-			d := Delivery{Item: it.ID, To: it.To, Template: it.Template, State: it.State}
-			if n := len(it.Attempts); n > 0 {
-				d.Reply = it.Attempts[n-1].Reply
-			}
-			sent[it.Action] = append(sent[it.Action], d)
-		}
-		for a, err := range v.Actions(id) {
-			if err != nil {
-				return err
-			}
-			if a.Captured == nil {
-				a.Captured = map[string]string{}
-			}
-			t.Actions = append(t.Actions, Action{Action: a, Deliveries: list(sent[a.Seq])})
-		}
-		return nil
+		sent, err = sentItems(v, id)
+		return err
 	})
-	return t, err
+	if err != nil {
+		return err
+	}
+	head, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	out := newArrayIn(w, string(head[:len(head)-1])+`,"actions":[`, "]}\n", string(head)+"\n")
+	for seq := uint32(1); seq <= t.LastSeq; {
+		err := s.view(r, func(v ticketstore.View) error {
+			for ; seq <= t.LastSeq && !out.full(); seq++ {
+				a, err := v.Action(id, seq)
+				if errors.Is(err, ticketstore.ErrNotFound) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				if a.Captured == nil {
+					a.Captured = map[string]string{}
+				}
+				var of []sentItem
+				of, sent = sentBy(seq, sent)
+				list, err := deliveries(v, of)
+				if err != nil {
+					return err
+				}
+				if err := out.add(Action{Action: a, Deliveries: list}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := out.send(); err != nil {
+			return err
+		}
+	}
+	return out.end()
+}
+
+// sentItem is an outgoing item and the action that it came of.
+type sentItem struct {
+	action uint32
+	item   ticketstore.ItemID
+}
+
+// sentItems lists the outgoing items of a ticket, in the order of its actions.
+func sentItems(v ticketstore.View, id ticketstore.TicketID) (list []sentItem, err error) {
+	for it, err := range v.ItemsOf(id) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, sentItem{it.Action, it.ID})
+	}
+	slices.SortStableFunc(list, func(a, b sentItem) int { return cmp.Compare(a.action, b.action) })
+	return list, nil
+}
+
+// sentBy divides a list into the items of an action and those of later ones.
+func sentBy(action uint32, list []sentItem) (of, later []sentItem) {
+	begin, _ := slices.BinarySearchFunc(list, action, func(s sentItem, n uint32) int { return cmp.Compare(s.action, n) })
+	end := begin
+	for end < len(list) && list[end].action == action {
+		end++
+	}
+	return list[begin:end], list[end:]
+}
+
+func deliveries(v ticketstore.View, sent []sentItem) ([]Delivery, error) {
+	list := []Delivery{}
+	for _, s := range sent {
+		it, err := v.Item(s.item)
+		if err != nil {
+			return nil, err
+		}
+		d := Delivery{Item: it.ID, To: it.To, Template: it.Template, State: it.State}
+		if n := len(it.Attempts); n > 0 {
+			d.Reply = it.Attempts[n-1].Reply
+		}
+		list = append(list, d)
+	}
+	return list, nil
 }
 
 // rawTicket writes the octets of a mail in a ticket, the first one unless an
@@ -197,11 +251,7 @@ func (s *server) newTicket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t, err := s.ticket(r, id)
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, t)
+	return s.answerTicket(w, r, id)
 }
 
 func people(list []address.Address) (out []address.Mailbox) {
@@ -266,11 +316,7 @@ func onTicket[T any](s *server, w http.ResponseWriter, r *http.Request, do func(
 	if err := do(id, &q); err != nil {
 		return err
 	}
-	t, err := s.ticket(r, id)
-	if err != nil {
-		return err
-	}
-	return writeJSON(w, t)
+	return s.answerTicket(w, r, id)
 }
 
 func (s *server) note(w http.ResponseWriter, r *http.Request) error {
