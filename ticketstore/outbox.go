@@ -1,6 +1,7 @@
 package ticketstore
 
 import (
+	"slices"
 	"time"
 
 	"mxdesk/internal/address"
@@ -59,7 +60,25 @@ type OutboxItem struct {
 	Next     time.Time `json:"next,omitzero"`
 	Attempts []Attempt `json:"attempts"`
 	Note     string    `json:"note,omitempty"` // why it is held, suppressed or cancelled
+	// LeftOut is how many attempts between the first and the newest are not kept.
+	LeftOut uint32 `json:"attempts_left_out,omitempty"`
 }
+
+// maxAttempts is how many attempts an item keeps. In five days there are 36.
+const maxAttempts = 50
+
+// Try adds an attempt. Of many, the first half and the newest are kept.
+func (it *OutboxItem) Try(a Attempt) {
+	all := append(slices.Clip(it.Attempts), a)
+	if over := len(all) - maxAttempts; over > 0 {
+		all = slices.Delete(all, maxAttempts/2, maxAttempts/2+over)
+		it.LeftOut += uint32(over)
+	}
+	it.Attempts = all
+}
+
+// Tried is the number of all attempts.
+func (it *OutboxItem) Tried() int { return len(it.Attempts) + int(it.LeftOut) }
 
 // Attempt is one try to hand an item over, with the remote's own words.
 type Attempt struct {

@@ -312,7 +312,7 @@ func version(name, value []byte) uint64 {
 		return t.Version
 	case string(bItems):
 		it, _ := decode[OutboxItem](value, nil)
-		v := uint64(2 * len(it.Attempts))
+		v := uint64(2 * it.Tried())
 		if !it.State.Due() {
 			v++
 		}

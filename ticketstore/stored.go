@@ -257,6 +257,7 @@ func (it *OutboxItem) fields(c *coder) {
 	c.time(13, &it.Next)
 	several(c, 14, &it.Attempts, (*Attempt).itself)
 	text(c, 15, &it.Note)
+	number(c, 16, &it.LeftOut)
 }
 
 func (a *Attempt) itself() *Attempt { return a }

@@ -202,6 +202,9 @@ func (c *outboxShowCmd) Run(e *env) error {
 		for _, a := range it.Attempts {
 			fmt.Fprintf(e.stdout, "        %s  %s  %s\n", when(a.At), safe(a.Host), safe(a.Reply))
 		}
+		if it.LeftOut > 0 {
+			fmt.Fprintf(e.stdout, "        and %s between the first and the newest\n", count(int(it.LeftOut), "attempt"))
+		}
 		if it.Next != "" {
 			fmt.Fprintf(e.stdout, "        next attempt %s\n", it.Next)
 		}

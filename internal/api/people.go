@@ -78,7 +78,7 @@ func (s *server) removeContact(w http.ResponseWriter, r *http.Request) error {
 func itemOf(it *ticketstore.OutboxItem) Item {
 	w := Item{
 		ID: it.ID, Ticket: it.Ticket, Action: it.Action, To: it.To, Template: it.Template, Audience: it.Audience,
-		Return: it.Return, MessageID: it.MessageID, State: it.State, Attempts: list(it.Attempts), Note: it.Note,
+		Return: it.Return, MessageID: it.MessageID, State: it.State, Attempts: list(it.Attempts), LeftOut: it.LeftOut, Note: it.Note,
 	}
 	if it.State.Due() {
 		w.Next = it.Next.Format(time.RFC3339)

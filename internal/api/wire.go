@@ -46,7 +46,8 @@ type Item struct {
 	MessageID string                `json:"message_id"`
 	State     ticketstore.ItemState `json:"state"`
 	Attempts  []ticketstore.Attempt `json:"attempts"`
-	Next      string                `json:"next"` // RFC 3339, empty when it rests
+	LeftOut   uint32                `json:"attempts_left_out,omitempty"` // between the first and the newest
+	Next      string                `json:"next"`                        // RFC 3339, empty when it rests
 	Note      string                `json:"note,omitempty"`
 	Header    string                `json:"header,omitempty"` // only when one item is asked for
 }

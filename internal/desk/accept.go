@@ -458,10 +458,15 @@ func (w *work) bounced(a *ticketstore.Action, m *mail, dec *router.Decision) err
 		if r.Action != "failed" {
 			continue
 		}
-		it.State = ticketstore.ItemBounced
-		it.Attempts = append(it.Attempts, ticketstore.Attempt{At: w.now, Host: m.Envelope.Helo, Reply: strings.TrimSpace(r.Status + " " + r.Reply)})
-		w.change.Items = append(w.change.Items, it)
+		words := strings.TrimSpace(r.Status + " " + r.Reply)
+		if it.State == ticketstore.ItemBounced { // whoever knows its return path can report it for ever
+			a.Trace = append(a.Trace, fmt.Sprintf("reports once more the failure of outgoing item %d to %s: %s", it.ID, it.To, words))
+			return nil
+		}
 		a.Trace = append(a.Trace, fmt.Sprintf("reports the failure of outgoing item %d to %s", it.ID, it.To))
+		it.State = ticketstore.ItemBounced
+		it.Try(ticketstore.Attempt{At: w.now, Host: m.Envelope.Helo, Reply: words})
+		w.change.Items = append(w.change.Items, it)
 		return nil
 	}
 	a.Outcome = ticketstore.OutcomeMachine // a delay or a success, not a failure

@@ -445,6 +445,40 @@ func TestBounceMarksTheItem(t *testing.T) {
 	}
 }
 
+// Whoever knows a return path can report a failure as often as they like. Each
+// report is filed, and the item stays as large as it is.
+func TestManyBouncesOfAnItem(t *testing.T) {
+	h := newStaffed(t)
+	h.take(letter{From: ann, Subject: "x", Body: "one"})
+	_, err := h.Reply(context.Background(), Reply{Ticket: 1, Text: "Water"})
+	h.must(err)
+	it, seq := h.told(ann), h.last(1).Seq
+	reports := func(n int) {
+		for i := range n {
+			fields, body := report("failed", "5.1.1", fmt.Sprintf("550 5.1.1 no such user, attempt %d of %d", i, n))
+			h.take(letter{From: "mailer-daemon@mx.user.example", Rcpt: []string{it.Return.String()}, Subject: "Undelivered", Fields: fields, Body: body, Null: true, Auth: ticketstore.AuthNone})
+			seq++
+			if a := h.last(1); a.Seq != seq || a.Outcome != ticketstore.OutcomeFailed || a.Record == 0 || a.Text == "" {
+				t.Fatalf("report %d was filed as %+v", i, a)
+			}
+		}
+	}
+	reports(100)
+	if it := h.told(ann); it.State != ticketstore.ItemBounced || len(it.Attempts) != 1 || !strings.Contains(it.Attempts[0].Reply, "attempt 0") {
+		t.Errorf("after 100 reports the item is %s with %d attempts", it.State, len(it.Attempts))
+	}
+	for range 99 {
+		h.must(h.RetryItem(context.Background(), it.ID))
+		reports(1)
+	}
+	switch it := h.told(ann); {
+	case it.Tried() != 100 || len(it.Attempts) != 50:
+		t.Errorf("of 100 attempts with a person's help %d are kept, %d are not", len(it.Attempts), it.LeftOut)
+	case !strings.Contains(it.Attempts[0].Reply, "attempt 0 of 100"):
+		t.Errorf("the first attempt is %q", it.Attempts[0].Reply)
+	}
+}
+
 func TestRecipient(t *testing.T) {
 	h := newHarness(t)
 	for rcpt, want := range map[string]string{

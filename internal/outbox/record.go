@@ -180,7 +180,7 @@ func (l *loop) storeFailed(err error) {
 // sending is an item at the beginning of an attempt.
 func (l *loop) sending(it ticketstore.OutboxItem, now time.Time) ticketstore.OutboxItem {
 	it.State = ticketstore.ItemSending
-	it.Next = now.Add(max(backoff(len(it.Attempts)+1), l.cfg.Timeout+leaseSlack))
+	it.Next = now.Add(max(backoff(it.Tried()+1), l.cfg.Timeout+leaseSlack))
 	return it
 }
 
@@ -202,7 +202,7 @@ func (l *loop) after(it ticketstore.OutboxItem, o *result, now time.Time) ticket
 	if o.returned {
 		return returned(it, now)
 	}
-	it.Attempts = append(it.Attempts, ticketstore.Attempt{At: o.at, Host: o.host, Reply: o.reply})
+	it.Try(ticketstore.Attempt{At: o.at, Host: o.host, Reply: o.reply})
 	end := it.Created.Add(l.cfg.MaxAge)
 	switch {
 	case o.delivered:
@@ -214,7 +214,7 @@ func (l *loop) after(it ticketstore.OutboxItem, o *result, now time.Time) ticket
 		it.State, it.Next = ticketstore.ItemBounced, time.Time{}
 		it.Note = fmt.Sprintf("given up after %s", period(now.Sub(it.Created)))
 	default:
-		it.State, it.Next = ticketstore.ItemDeferred, now.Add(backoff(len(it.Attempts)))
+		it.State, it.Next = ticketstore.ItemDeferred, now.Add(backoff(it.Tried()))
 		if it.Next.After(end) {
 			it.Next = end // for one last attempt
 		}
@@ -297,7 +297,7 @@ func failure(it ticketstore.OutboxItem, o outcome) string {
 	}
 	s := what + " was not delivered."
 	if it.Note != "" {
-		s = fmt.Sprintf("%s was %s and %d attempts.", what, it.Note, len(it.Attempts))
+		s = fmt.Sprintf("%s was %s and %d attempts.", what, it.Note, it.Tried())
 	}
 	switch {
 	case o.remote && o.host != "":
@@ -321,5 +321,5 @@ func (l *loop) log(it ticketstore.OutboxItem, o outcome) {
 		e = e.Time("next", it.Next)
 	}
 	e.Str("event", event).Uint64("item", uint64(it.ID)).Uint64("ticket", uint64(it.Ticket)).Str("to", it.To.String()).
-		Int("attempt", len(it.Attempts)).Str("host", o.host).Str("reply", o.reply).Msg(text)
+		Int("attempt", it.Tried()).Str("host", o.host).Str("reply", o.reply).Msg(text)
 }

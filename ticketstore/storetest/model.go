@@ -341,7 +341,7 @@ func (m *model) send() {
 			return ticketstore.Change{}, err // erased
 		}
 		it.State, it.Next = state, it.Next.Add(time.Minute)
-		it.Attempts = append(it.Attempts, ticketstore.Attempt{At: now, Reply: "250 ok"})
+		it.Try(ticketstore.Attempt{At: now, Reply: "250 ok"})
 		return ticketstore.Change{Items: []ticketstore.OutboxItem{it}}, err
 	})
 }
