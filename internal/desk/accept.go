@@ -216,7 +216,7 @@ func (w *work) again(m *mail) (Receipt, bool, error) {
 		return Receipt{}, false, err
 	}
 	w.touch(&t)
-	t.Linked = append(t.Linked, fresh...)
+	link(&t, fresh)
 	w.act(&t, ticketstore.Action{
 		Direction: ticketstore.Internal, Outcome: ticketstore.OutcomeChanged, Visibility: ticketstore.InternalOnly,
 		Actor: ticketstore.Actor{Kind: ticketstore.ActorDesk, Name: w.d.boxName(t.Mailbox)},
@@ -277,7 +277,7 @@ func (w *work) open(m *mail, dec *router.Decision) (Receipt, error) {
 	t := ticketstore.Ticket{
 		ID: w.next.Ticket, Type: or(dec.Captured.Type, box.Type), Mailbox: dec.Mailbox, Linked: dec.Linked,
 		Subject: tag.Strip(oneLine(m.Message.Subject), w.d.rules.Pairs()), Status: dec.Status,
-		Priority: or(dec.Captured.Priority, box.Priority), Requester: address.Mailbox{Name: dec.Who.Name, Address: dec.Who.Address},
+		Priority: or(dec.Captured.Priority, box.Priority), Requester: address.Mailbox{Name: shortName(dec.Who.Name), Address: dec.Who.Address},
 		Fields: dec.Captured.Fields, Marks: dec.Marks, Candidate: dec.Candidate, Created: w.now,
 	}
 	w.next.Ticket++
@@ -298,11 +298,7 @@ func (w *work) open(m *mail, dec *router.Decision) (Receipt, error) {
 func (w *work) file(m *mail, dec *router.Decision) (Receipt, error) {
 	t := dec.Ticket
 	w.touch(&t)
-	for _, key := range append([]string{m.primary(w.d.rules)}, dec.Linked...) {
-		if key != t.Mailbox && !slices.Contains(t.Linked, key) {
-			t.Linked = append(t.Linked, key)
-		}
-	}
+	link(&t, append([]string{m.primary(w.d.rules)}, dec.Linked...))
 	w.setStatus(&t, dec.Status)
 	if dec.Class == message.Human {
 		setFields(&t, dec.Captured.Fields)
@@ -373,7 +369,7 @@ func (w *work) action(m *mail, dec *router.Decision) ticketstore.Action {
 
 func (w *work) addUser(who router.Who) {
 	w.change.Contacts = append(w.change.Contacts, ticketstore.Contact{
-		ID: w.next.Contact, Kind: ticketstore.KindUser, Name: who.Name, Addresses: []address.Address{who.Address},
+		ID: w.next.Contact, Kind: ticketstore.KindUser, Name: shortName(who.Name), Addresses: []address.Address{who.Address},
 	})
 	w.next.Contact++
 }

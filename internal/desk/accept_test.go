@@ -479,6 +479,39 @@ func TestManyBouncesOfAnItem(t *testing.T) {
 	}
 }
 
+// A ticket is written anew with every mail: names in it are short, and a mailbox
+// stands there once however often a mail comes by it.
+func TestTicketStaysSmall(t *testing.T) {
+	h := newStaffed(t)
+	long := strings.Repeat("N", 5000)
+	h.take(letter{From: long + " <new@user.example>", Subject: "x", Body: "one", Fields: []string{"Cc: " + long + " <" + ben + ">"}})
+	for range 3 {
+		in := h.inbound(letter{From: "new@user.example", Subject: "[ID:0000001] x", Body: "more"})
+		_, err := h.Accept(context.Background(), in)
+		h.must(err)
+		in.Envelope.Recipients = []address.Address{at(sales)}
+		r, err := h.Accept(context.Background(), in)
+		if err != nil || r.Outcome != "duplicate" {
+			t.Fatalf("receipt %+v, %v", r, err)
+		}
+	}
+	tk := h.ticket(1)
+	if !slices.Equal(tk.Linked, []string{"sales"}) {
+		t.Errorf("linked %v", tk.Linked)
+	}
+	if len(tk.Followers) != 1 || len(tk.Followers[0].Name) > 200 || len(tk.Requester.Name) > 200 {
+		t.Errorf("%d followers; a name of %d octets", len(tk.Followers), len(tk.Requester.Name))
+	}
+	h.view(func(v ticketstore.View) error {
+		for c, err := range v.Contacts() {
+			if err != nil || len(c.Name) > 200 {
+				t.Errorf("contact %d has a name of %d octets, %v", c.ID, len(c.Name), err)
+			}
+		}
+		return nil
+	})
+}
+
 func TestRecipient(t *testing.T) {
 	h := newHarness(t)
 	for rcpt, want := range map[string]string{

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -295,7 +296,17 @@ func (w *work) follow(t *ticketstore.Ticket, people []address.Mailbox) {
 			p.Address.Equal(t.Requester.Address) || p.Address.Equal(t.Supplier) || w.isAgent(t, p.Address) {
 			continue
 		}
+		p.Name = shortName(p.Name)
 		t.Followers = append(t.Followers, p)
+	}
+}
+
+// link adds mailboxes to a ticket that it does not have.
+func link(t *ticketstore.Ticket, keys []string) {
+	for _, key := range keys {
+		if key != t.Mailbox && !slices.Contains(t.Linked, key) {
+			t.Linked = append(t.Linked, key)
+		}
 	}
 }
 

@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// maxName bounds a display name in a header, in octets.
+	// maxName bounds a display name in a header, and in a ticket that is written
+	// anew with every mail, in octets.
 	maxName = 200
 	// maxLine is where header lines are folded (RFC 5322 §2.1.1).
 	maxLine = 78
@@ -69,12 +70,17 @@ func (h *headerWriter) mailboxes(name string, list ...address.Mailbox) {
 	h.write("\r\n")
 }
 
+// shortName cuts a name.
+func shortName(s string) string {
+	if len(s) > maxName {
+		s = strings.ToValidUTF8(s[:maxName], "")
+	}
+	return s
+}
+
 // mailboxText is a mailbox as it stands in a field from column col on.
 func mailboxText(m address.Mailbox, col int) string {
-	m.Name = oneLine(m.Name)
-	if len(m.Name) > maxName {
-		m.Name = strings.ToValidUTF8(m.Name[:maxName], "")
-	}
+	m.Name = shortName(oneLine(m.Name))
 	addr := m.Address.String()
 	if m.Name == "" || m.Name == addr {
 		return addr
