@@ -21,10 +21,10 @@ func (a *applier) erase(c *Change) error {
 			if err != nil {
 				return err
 			}
-			actions = append(actions, act)
+			actions = append(actions, act.erased()) // whole, they could be of any size
 		}
-		for _, act := range actions {
-			if err := a.eraseAction(act); err != nil {
+		for i := range actions {
+			if err := a.eraseAction(&actions[i]); err != nil {
 				return err
 			}
 		}
@@ -42,12 +42,11 @@ func (a *applier) erase(c *Change) error {
 	return nil
 }
 
-func (a *applier) eraseAction(old Action) error {
-	if err := a.eraseRecord(old.Record); err != nil {
+func (a *applier) eraseAction(left *Action) error {
+	if err := a.eraseRecord(left.Record); err != nil {
 		return err
 	}
-	left := old.erased()
-	return a.put(bActions, actionKey(old.Ticket, old.Seq), &left)
+	return a.put(bActions, actionKey(left.Ticket, left.Seq), left)
 }
 
 // erased is what stays of an action when what it said is erased.
