@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -79,6 +80,8 @@ func (d *fakeDesk) Accept(ctx context.Context, in desk.Inbound) (desk.Receipt, e
 		return desk.Receipt{}, &desk.Refusal{Code: 550, Enhanced: [3]int{5, 7, 1}, Text: "this ticket is closed"}
 	case "trouble":
 		return desk.Receipt{}, errSecret
+	case "busy":
+		return desk.Receipt{}, fmt.Errorf("%w: %w", desk.ErrBusy, context.DeadlineExceeded)
 	case "panic":
 		panic("boom")
 	}

@@ -333,7 +333,11 @@ func (s *session) take(tx *transaction, content *spool) (desk.Receipt, error) {
 	if err := s.srv.intake.Admit(in); err != nil {
 		return desk.Receipt{}, err
 	}
-	return s.srv.desk.Accept(ctx, in)
+	receipt, err := s.srv.desk.Accept(ctx, in)
+	if errors.Is(err, desk.ErrBusy) {
+		err = busyNow(tx.log)
+	}
+	return receipt, err
 }
 
 // envelope copies what the dialogue said about the mail, which is now decided

@@ -144,6 +144,59 @@ addresses = ["support@desk.example"]
 	d.check()
 }
 
+// An agent answers 18 times at once with a file of 16 MiB. The files are sent on in
+// their turn, within the limit of memory.
+func TestAgentsFilesAtOnce(t *testing.T) {
+	const agent = "bob@agents.example"
+	d := install(t, `hostname = "mx.desk.example"
+log_level = "warn"
+[smtp]
+listen = ["127.0.0.1:0"]
+trust_loopback = true
+[dns]
+servers = []
+[mailbox.support]
+addresses = ["support@desk.example"]
+`)
+	server := d.start()
+	d.must("contact", "add", agent, "--kind", "agent")
+	if got := deliver(server.addr, "", "ann@customer.example", "support@desk.example", []byte("From: <ann@customer.example>\r\nSubject: x\r\n\r\nx\r\n")); got.code != 250 {
+		t.Fatal(got)
+	}
+	file := strings.Repeat(strings.Repeat("QUJD", 19)+"\r\n", 16<<20/57)
+	codes := make([]int, 18)
+	var wg sync.WaitGroup
+	for i := range codes {
+		wg.Go(func() {
+			mail := fmt.Sprintf("From: <%s>\r\nSubject: [ID:0000001] x\r\nMessage-ID: <%d@agents.example>\r\nMIME-Version: 1.0\r\n"+
+				"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nNumber %d\r\n--b\r\nContent-Type: application/pdf; name=a.pdf\r\n"+
+				"Content-Transfer-Encoding: base64\r\n\r\n%s--b--\r\n", agent, i, i, file)
+			for codes[i] != 250 && codes[i]/100 != 5 { // some are put off: there is no more memory for large mails
+				codes[i] = deliver(server.addr, "", agent, "support@desk.example", []byte(mail)).code
+			}
+		})
+	}
+	wg.Wait()
+	most := server.memory(t, "VmHWM")
+	t.Logf("%d mails: %v; memory %d MiB at most", len(codes), tally(t, codes), most>>10)
+	sent := 0
+	for _, a := range d.ticket(1).Actions {
+		for _, item := range a.Deliveries {
+			if item.Template == "agent-reply" {
+				sent++
+			}
+		}
+	}
+	if sent != len(codes) {
+		t.Errorf("%d of %d answers were sent on", sent, len(codes))
+	}
+	if most > 256<<10 && !raced() {
+		t.Errorf("the memory went beyond its limit, to %d MiB", most>>10)
+	}
+	server.stop(t)
+	d.check()
+}
+
 // tally counts the answers of clients, each of which must have had one.
 func tally(t *testing.T, codes []int) map[int]int {
 	t.Helper()

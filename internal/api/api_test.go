@@ -42,10 +42,10 @@ func (reader) Admit(desk.Inbound) error { return nil }
 func newHandler(t testing.TB) http.Handler {
 	t.Helper()
 	db := storetest.New(t)
-	return handlerOn(t, db, db)
+	return handlerOn(t, db, db, nil)
 }
 
-func handlerOn(t testing.TB, store ticketstore.Store, keeper api.Keeper) http.Handler {
+func handlerOn(t testing.TB, store ticketstore.Store, keeper api.Keeper, requests *desk.Room) http.Handler {
 	t.Helper()
 	set, err := templates.Load("", "en")
 	if err != nil {
@@ -63,7 +63,7 @@ func handlerOn(t testing.TB, store ticketstore.Store, keeper api.Keeper) http.Ha
 		}}},
 		Mailboxes: []desk.Mailbox{{Key: "support", From: address.Mailbox{Name: "Support", Address: a}, Templates: set}},
 	})
-	return api.New(api.Config{Desk: d, Keeper: keeper, Reader: reader{}, Inspector: func([]string) api.Reader { return reader{} }, DefaultRecipient: a})
+	return api.New(api.Config{Desk: d, Keeper: keeper, Requests: requests, Reader: reader{}, Inspector: func([]string) api.Reader { return reader{} }, DefaultRecipient: a})
 }
 
 // overSocket serves a handler on the control socket of a folder.
@@ -183,7 +183,7 @@ func (full) Update(context.Context, func(ticketstore.View) (ticketstore.Change, 
 
 func TestLowDiskNamesItsSetting(t *testing.T) {
 	db := storetest.New(t)
-	c := api.InProcess(handlerOn(t, full{db}, db))
+	c := api.InProcess(handlerOn(t, full{db}, db, nil))
 	err := c.Post(context.Background(), "/v1/tickets", json.RawMessage(`{"requester":{"address":"a@b.example"},"subject":"x"}`), nil)
 	var no *api.Error
 	const want = "disk space is low: 7 MiB more must be free in the file system of /desk; make room, or set limits.min_free_disk to less"

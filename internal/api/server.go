@@ -45,6 +45,8 @@ type Config struct {
 	// Inspector returns a Reader for inspections, which asks the name servers
 	// given, or the running desk's when there are none.
 	Inspector func(dns []string) Reader
+	// Requests is for large requests. nil: no bound.
+	Requests *desk.Room
 	// DefaultRecipient is where an inspected mail without recipients goes.
 	DefaultRecipient address.Address
 }
@@ -92,12 +94,36 @@ func New(cfg Config) http.Handler {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 			a := &answer{ResponseWriter: w}
-			if err := h(a, r); err != nil {
+			if err := s.inTurn(h, a, r); err != nil {
 				writeError(a, err)
 			}
 		})
 	}
 	return mux
+}
+
+const (
+	// smallRequest is the size of a request that waits for no other, in octets.
+	smallRequest = 1 << 20
+	// requestCopies is how often the octets of a request may be in memory: as
+	// received, as a file, as what is sent of it.
+	requestCopies = 3
+)
+
+// inTurn answers a request once there is room for it.
+func (s *server) inTurn(h func(http.ResponseWriter, *http.Request) error, w http.ResponseWriter, r *http.Request) error {
+	size := r.ContentLength
+	if size < 0 {
+		size = maxRequest // not known
+	}
+	if size > smallRequest {
+		give, err := s.Requests.Take(r.Context(), requestCopies*min(size, maxRequest))
+		if err != nil {
+			return err
+		}
+		defer give()
+	}
+	return h(w, r)
 }
 
 // Error is how the API says no. Kind is for machines, Text for people.
@@ -131,7 +157,7 @@ func errorOf(err error) (Error, int) {
 	case errors.Is(err, ticketstore.ErrFull):
 		e.Kind, status = "transient", http.StatusServiceUnavailable
 		e.Text += "; make room, or set limits.min_free_disk to less"
-	case errors.Is(err, ticketstore.ErrClosed), errors.Is(err, ticketstore.ErrFailed):
+	case errors.Is(err, desk.ErrBusy), errors.Is(err, ticketstore.ErrClosed), errors.Is(err, ticketstore.ErrFailed):
 		e.Kind, status = "transient", http.StatusServiceUnavailable
 	}
 	return e, status

@@ -9,10 +9,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"mxdesk/internal/api"
+	"mxdesk/internal/desk"
 	"mxdesk/ticketstore"
 	"mxdesk/ticketstore/storetest"
 )
@@ -155,7 +158,7 @@ func (v brokenView) Action(id ticketstore.TicketID, seq uint32) (ticketstore.Act
 // nobody can take what came before for all there is.
 func TestErrorsInTheMiddle(t *testing.T) {
 	db := storetest.New(t)
-	h := handlerOn(t, broken{db}, db)
+	h := handlerOn(t, broken{db}, db, nil)
 	for i := range 4 {
 		deliver(t, api.InProcess(h), fmt.Sprintf("From: Ann <ann@user.example>\r\nTo: support@desk.example\r\nSubject: [ID:0000001] %d\r\n\r\n%s\r\n", i, strings.Repeat("long ", 20<<10)))
 	}
@@ -164,4 +167,29 @@ func TestErrorsInTheMiddle(t *testing.T) {
 	if !strings.HasSuffix(p.Body.String(), "}\n"+`{"error":{"kind":"internal","text":"it cannot be read"}}`+"\n") {
 		t.Errorf("the answer ends with %.200q", p.Body.String()[max(0, p.Body.Len()-200):])
 	}
+}
+
+// A large request waits for memory that others have; a small one does not.
+func TestLargeRequestsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := storetest.New(t)
+		room := desk.NewRoom(1 << 20)
+		h := handlerOn(t, db, db, room)
+		give, err := room.Take(context.Background(), 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		large := fmt.Sprintf(`{"requester":{"address":"ann@user.example"},"subject":"x","text":%q}`, strings.Repeat("x", 2<<20))
+		asked(t, h, "POST", "/v1/tickets", `{"requester":{"address":"ann@user.example"},"subject":"x","text":"small"}`)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		p := httptest.NewRecorder()
+		h.ServeHTTP(p, httptest.NewRequestWithContext(ctx, "POST", "http://mxdesk/v1/tickets", strings.NewReader(large)))
+		if p.Code != http.StatusServiceUnavailable || !strings.Contains(p.Body.String(), `"kind":"transient"`) {
+			t.Errorf("without room: %d %s", p.Code, p.Body)
+		}
+		give()
+		asked(t, h, "POST", "/v1/tickets", large)
+		asked(t, h, "POST", "/v1/tickets", large)
+	})
 }

@@ -43,13 +43,20 @@ type App struct {
 	cert    certificates // nil without TLS
 	current atomic.Pointer[works]
 	failed  chan error
+	// Memory for the files that agents send on, and for what commands bring.
+	files, requests *desk.Room
 }
+
+// roomShare is the part of limits.memory that each of the two may take: three of
+// so many.
+const roomShare = 16
 
 // Open opens the data folder of a configuration, made when there is none, and
 // builds the desk on it. A folder that holds other things is refused. Nothing
 // listens yet. The caller closes it.
 func Open(cfg *config.Config, log zerolog.Logger) (*App, error) {
-	a := &App{cfg: cfg, log: log, failed: make(chan error, 1)}
+	share := int64(cfg.Limits.Memory) / roomShare * 3
+	a := &App{cfg: cfg, log: log, failed: make(chan error, 1), files: desk.NewRoom(share), requests: desk.NewRoom(share)}
 	if err := makeFolder(cfg); err != nil {
 		return nil, err
 	}

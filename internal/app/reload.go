@@ -41,12 +41,12 @@ func (a *App) works(cfg *config.Config) (*works, error) {
 	}
 	w := &works{cfg: cfg, auth: checker(cfg, cfg.DNS.Servers)}
 	w.desk = desk.New(a.store, desk.Config{
-		Hostname: cfg.Hostname, Rules: Rules(cfg, a.keys), Mailboxes: boxes, AutoMailPerDay: cfg.Limits.AutoMailPerDay,
+		Hostname: cfg.Hostname, Rules: Rules(cfg, a.keys), Mailboxes: boxes, AutoMailPerDay: cfg.Limits.AutoMailPerDay, Files: a.files,
 	})
 	inspection := a.door
 	inspection.Limits.SkipHTML = false
 	w.api = api.New(api.Config{
-		Desk: w.desk, Keeper: a.store, Reader: smtpd.NewIntake(w.auth, a.door),
+		Desk: w.desk, Keeper: a.store, Requests: a.requests, Reader: smtpd.NewIntake(w.auth, a.door),
 		Inspector: func(dns []string) api.Reader {
 			if len(dns) == 0 {
 				dns = cfg.DNS.Servers

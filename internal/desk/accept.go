@@ -30,7 +30,7 @@ func (d *Desk) Accept(ctx context.Context, in Inbound) (Receipt, error) {
 		return Receipt{}, err
 	}
 	var rcpt Receipt
-	err = m.decided(func() error {
+	err = m.decided(ctx, d.cfg.Files, func() error {
 		return d.update(ctx, in.Now, func(w *work) error {
 			rcpt, err = w.accept(m)
 			return err
@@ -46,7 +46,7 @@ func (d *Desk) Inspect(ctx context.Context, in Inbound) (Outcome, error) {
 		return Outcome{}, err
 	}
 	var out Outcome
-	err = m.decided(func() error {
+	err = m.decided(ctx, d.cfg.Files, func() error {
 		return d.store.View(ctx, func(v ticketstore.View) error {
 			w := &work{d: d, view: v, now: in.Now, next: v.Next(), change: ticketstore.Change{At: in.Now}}
 			out.Receipt, err = w.accept(m)
@@ -93,22 +93,6 @@ func (d *Desk) prepare(in *Inbound) (*mail, error) {
 	primary, _ := d.rules.Primary(&in.Envelope)
 	m.captured = d.rules.Apply(in.Message, primary, &in.Envelope)
 	return m, nil
-}
-
-// errFiles ends a decision that sends a mail's files on before they were read.
-var errFiles = errors.New("the mail's files are needed")
-
-// decided runs decide, which decides on the mail in a transaction. When the
-// mail's files are to be sent on, which happens to those of agents alone, they
-// are encoded, outside of any transaction, and decide runs once more.
-func (m *mail) decided(decide func() error) error {
-	err := decide()
-	if !errors.Is(err, errFiles) {
-		return err
-	}
-	m.files, m.fileErr = readFiles(m.Message, m.Content)
-	m.filed = true
-	return decide()
 }
 
 // hashes reads the mail once: for the key under which it is recognised when it

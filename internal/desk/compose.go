@@ -34,6 +34,24 @@ const maxFileName = 200
 
 // NewFile encodes an attachment. An empty media type is taken from the name.
 func NewFile(name, mediaType string, content []byte) File {
+	f, _ := newFile(name, mediaType, int64(len(content)), bytes.NewReader(content)) // which always can be read
+	return f
+}
+
+// encodedSize is about how many octets so many become in a part.
+func encodedSize(size int64) int64 { return size/57*78 + 1<<10 }
+
+// memoryOf is what the files of a mail take in memory: each as a part, and once
+// more in the body.
+func memoryOf(list []message.Attachment) (octets int64) {
+	for _, a := range list {
+		octets += 2 * encodedSize(a.Size)
+	}
+	return octets
+}
+
+// newFile encodes an attachment of about some size as it is read.
+func newFile(name, mediaType string, size int64, content io.Reader) (File, error) {
 	name = safeName(name)
 	if mt, _, err := mime.ParseMediaType(mediaType); err == nil && strings.Contains(mt, "/") && !strings.HasPrefix(mt, "multipart/") {
 		mediaType = mt
@@ -44,18 +62,19 @@ func NewFile(name, mediaType string, content []byte) File {
 		mediaType = "application/octet-stream"
 	}
 	var b bytes.Buffer
+	b.Grow(int(encodedSize(size)))
 	fmt.Fprintf(&b, "Content-Type: %s\r\n", foldParams(mime.FormatMediaType(mediaType, map[string]string{"name": name})))
 	fmt.Fprintf(&b, "Content-Disposition: %s\r\n", foldParams(mime.FormatMediaType("attachment", map[string]string{"filename": name})))
 	b.WriteString("Content-Transfer-Encoding: base64\r\n\r\n")
 	enc := base64.NewEncoder(base64.StdEncoding, &lineWriter{w: &b})
-	enc.Write(content)
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(enc, sum), content)
 	enc.Close()
 	b.WriteString("\r\n")
-	sum := sha256.Sum256(content)
 	return File{
-		Attachment: ticketstore.Attachment{Name: name, Type: mediaType, Size: int64(len(content)), SHA256: fmt.Sprintf("%x", sum)},
+		Attachment: ticketstore.Attachment{Name: name, Type: mediaType, Size: n, SHA256: fmt.Sprintf("%x", sum.Sum(nil))},
 		part:       b.Bytes(),
-	}
+	}, err
 }
 
 func foldParams(s string) string { return strings.ReplaceAll(s, "; ", ";\r\n ") }
@@ -108,11 +127,11 @@ func readFiles(m *message.Message, c ticketstore.Content) ([]File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading attachment %s: %w", a.Name, err)
 		}
-		raw, err := io.ReadAll(r)
+		f, err := newFile(a.Name, a.Type, a.Size, r)
 		if err != nil {
 			return nil, fmt.Errorf("reading attachment %s: %w", a.Name, err)
 		}
-		files = append(files, NewFile(a.Name, a.Type, raw))
+		files = append(files, f)
 	}
 	return files, nil
 }

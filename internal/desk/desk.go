@@ -42,6 +42,9 @@ type Config struct {
 	Mailboxes []Mailbox // one for each of Rules
 	// AutoMailPerDay bounds acknowledgements to one address on one day.
 	AutoMailPerDay int
+	// Files is for the files of agents' mails that are sent on, from when they are
+	// read until the mail is filed. nil: no bound.
+	Files *Room
 }
 
 // Desk carries out the use cases.

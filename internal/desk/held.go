@@ -30,7 +30,7 @@ func (d *Desk) Release(ctx context.Context, id ticketstore.HeldID, by address.Ad
 		return Receipt{}, err
 	}
 	var rcpt Receipt
-	err = m.decided(func() error {
+	err = m.decided(ctx, d.cfg.Files, func() error {
 		return d.update(ctx, in.Now, func(w *work) error {
 			h, actor, err := w.undecided(id, by)
 			if err != nil {
