@@ -63,15 +63,36 @@ func (a *applier) eraseItems(items []OutboxItem) error {
 		if err := a.eraseRecord(it.Body); err != nil {
 			return err
 		}
-		it.Header = ""
-		for n := range it.Attempts {
-			it.Attempts[n].Reply = ""
-		}
-		if it.State.Due() || it.State == ItemHeld {
-			it.State, it.Note = ItemCancelled, "erased"
-		}
+		it.erase()
 	}
 	return a.putItems(&Change{Items: items})
+}
+
+// erasedText stands where a text was.
+const erasedText = "(erased)"
+
+// Erase takes out what a ticket says by itself; its actions are erased by
+// [Change.Erase].
+func (t *Ticket) Erase() {
+	t.Subject, t.SupplierRef, t.Fields, t.Marks = erasedText, "", nil, nil
+}
+
+// Erase takes out what a held mail says. Its sender and times stay, and so does
+// its record, which goes with a ticket or by [Change.EraseHeld].
+func (h *HeldMail) Erase() {
+	h.Subject, h.Reason, h.Captured, h.Match = erasedText, erasedText, nil, Match{By: h.Match.By}
+	h.Envelope.Trace, h.Envelope.Distrusted = "", nil
+}
+
+// erase takes out what an outgoing mail says; it is not sent any more.
+func (it *OutboxItem) erase() {
+	it.Header = ""
+	for n := range it.Attempts {
+		it.Attempts[n].Reply = ""
+	}
+	if it.State.Due() || it.State == ItemHeld {
+		it.State, it.Note = ItemCancelled, "erased"
+	}
 }
 
 // eraseRecord forgets where a record lies. Nothing can read it from then on;

@@ -29,6 +29,7 @@ func TestStoreTestsFindFaults(t *testing.T) {
 		storetest.Fault{Rule: "given-again", Test: "TestRestoredDeskLeavesNumbersOut", Words: "next are"},
 		storetest.Fault{Rule: "given-again", Test: "TestBackupOfAnotherHistory", Words: "restored are"},
 		storetest.Fault{Rule: "kept-erased", Test: "TestErasedTextIsGone", Words: "the raw mail"},
+		storetest.Fault{Rule: "kept-erased", Test: "TestRepairBringsNothingErasedBack", Words: "the text is back"},
 		storetest.Fault{Rule: "kept-erased", Test: "TestRepairKeepsErased", Words: "the raw mail"},
 		storetest.Fault{Rule: "any-schema", Test: "TestLaterSchemaIsRefused", Words: "opening"},
 	)

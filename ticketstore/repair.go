@@ -329,23 +329,11 @@ func (r *repair) histories() error {
 	}
 	for _, t := range r.tickets {
 		r.history(t, max(t.LastSeq, atLeast[t.ID]))
-		r.eraseAgain(t.ID)
 	}
-	return r.eraseHeldAgain()
-}
-
-// eraseHeldAgain takes out the raw mails of held mails that were erased.
-func (r *repair) eraseHeldAgain() error {
-	for _, f := range r.table(bHeld) {
-		h, err := decode[HeldMail](f.value, nil)
-		if err != nil {
-			return err
-		}
-		if h.State == HeldErased && !keptErased {
-			r.set(bRecords, key64(uint64(h.Record)), place{}.encode(), fromStore)
-		}
+	if keptErased {
+		return nil
 	}
-	return nil
+	return r.eraseAgain()
 }
 
 // history completes the actions of a ticket, up to last at least.
@@ -383,28 +371,6 @@ func (r *repair) history(t *Ticket, last uint32) {
 	}
 	t.LastSeq, t.Version, t.Updated = last, t.Version+1, r.at
 	r.set(bTickets, key64(uint64(t.ID)), encode(t), from)
-}
-
-// eraseAgain takes out what was erased from a ticket and came back with a repair.
-func (r *repair) eraseAgain(id TicketID) {
-	if keptErased {
-		return
-	}
-	var erased uint32
-	for seq, a := range r.actions[id] {
-		if a.Outcome == OutcomeErased {
-			erased = max(erased, seq)
-		}
-	}
-	for seq := uint32(1); seq < erased; seq++ {
-		a := r.actions[id][seq]
-		if a.Record != 0 {
-			r.set(bRecords, key64(uint64(a.Record)), place{}.encode(), fromStore)
-		}
-		from := r.table(bActions)[string(actionKey(id, seq))].from
-		left := a.erased()
-		r.set(bActions, actionKey(id, seq), encode(&left), from)
-	}
 }
 
 // complete gives a ticket what its first action says.

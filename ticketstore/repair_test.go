@@ -1,6 +1,7 @@
 package ticketstore_test
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mxdesk/ticketstore"
 	"mxdesk/ticketstore/storetest"
@@ -395,5 +397,93 @@ func TestRepairKeepsErasedHeldMail(t *testing.T) {
 	defer db.Close()
 	if _, err := db.Content(t.Context(), record); !errors.Is(err, ticketstore.ErrGone) || r.Damaged == "" {
 		t.Errorf("the raw mail: %v; %+v", err, r)
+	}
+}
+
+// Whichever page of the database is lost, what was erased since the backup does not
+// come back from it.
+func TestRepairBringsNothingErasedBack(t *testing.T) {
+	const secret = "QZSECRETQZ"
+	dir, backup := t.TempDir(), t.TempDir()
+	db := filled(t, dir, 60)
+	var id ticketstore.TicketID
+	var held ticketstore.HeldID
+	do := func(fn func(v ticketstore.View) ticketstore.Change) {
+		t.Helper()
+		err := db.Update(t.Context(), func(v ticketstore.View) (ticketstore.Change, error) { return fn(v), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now()
+	do(func(v ticketstore.View) ticketstore.Change {
+		n := v.Next()
+		id, held = n.Ticket, n.Held
+		return ticketstore.Change{
+			At: now,
+			Records: []ticketstore.Record{
+				storetest.Record(n.Record, secret), storetest.Record(n.Record+1, secret), storetest.Record(n.Record+2, secret),
+			},
+			Tickets: []ticketstore.Ticket{{ID: n.Ticket, Version: 1, LastSeq: 1, Mailbox: "support", Subject: secret, SupplierRef: secret}},
+			Actions: []ticketstore.Action{{Ticket: n.Ticket, Seq: 1, Record: n.Record, Subject: secret, Text: secret, Fresh: secret}},
+			Items:   []ticketstore.OutboxItem{{ID: n.Item, Ticket: n.Ticket, Action: 1, Header: secret, Body: n.Record + 1, State: ticketstore.ItemDelivered}},
+			Held: []ticketstore.HeldMail{
+				{ID: n.Held, Record: n.Record, State: "released", Released: n.Ticket, Subject: secret, Reason: secret},
+				{ID: n.Held + 1, Record: n.Record + 2, State: "held", Subject: secret, Reason: secret},
+			},
+		}
+	})
+	if _, err := db.Backup(t.Context(), backup, nil); err != nil {
+		t.Fatal(err)
+	}
+	do(func(v ticketstore.View) ticketstore.Change {
+		tk, terr := v.Ticket(id)
+		released, rerr := v.Held(held)
+		dropped, derr := v.Held(held + 1)
+		if err := errors.Join(terr, rerr, derr); err != nil {
+			t.Fatal(err)
+		}
+		tk.Version, tk.LastSeq = tk.Version+1, tk.LastSeq+1
+		tk.Erase()
+		released.Erase()
+		dropped.Erase()
+		dropped.State = ticketstore.HeldErased
+		return ticketstore.Change{
+			At: now, Erase: []ticketstore.TicketID{id}, EraseHeld: []ticketstore.HeldID{held + 1}, Tickets: []ticketstore.Ticket{tk},
+			Held:    []ticketstore.HeldMail{released, dropped},
+			Actions: []ticketstore.Action{{Ticket: id, Seq: 2, Outcome: ticketstore.OutcomeErased}},
+		}
+	})
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "desk.db")
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := os.Getpagesize()
+	repairs := 0
+	for at := 2 * page; at < len(good); at += page {
+		lost := make([]byte, page)
+		if bytes.Equal(good[at:at+page], lost) {
+			continue
+		}
+		bad := slices.Clone(good)
+		copy(bad[at:], lost)
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ticketstore.Repair(t.Context(), dir, ticketstore.RepairOptions{Backup: backup}); err != nil {
+			t.Errorf("page %d: %v", at/page, err)
+			continue
+		}
+		repairs++
+		if now, err := os.ReadFile(path); err != nil || bytes.Contains(now, []byte(secret)) {
+			t.Errorf("without page %d the text is back, %v", at/page, err)
+		}
+	}
+	if repairs < 10 {
+		t.Errorf("%d pages were taken away", repairs)
 	}
 }

@@ -9,9 +9,6 @@ import (
 	"mxdesk/ticketstore"
 )
 
-// erasedText stands where a text was.
-const erasedText = "(erased)"
-
 // Erase takes everything that was said out of a ticket: raw mails, texts,
 // subjects, files, captured fields, mail that was sent or waits to be. The
 // ticket, its people and times stay. Its octets stay in the files until they are
@@ -46,11 +43,12 @@ func (d *Desk) Erase(ctx context.Context, id ticketstore.TicketID, as address.Ad
 			if err != nil {
 				return err
 			}
-			w.change.Held = append(w.change.Held, saysNothing(h))
+			h.Erase()
+			w.change.Held = append(w.change.Held, h)
 		}
 		w.change.Erase = append(w.change.Erase, id)
 		w.touch(&t)
-		t.Subject, t.SupplierRef, t.Fields, t.Marks = erasedText, "", nil, nil
+		t.Erase()
 		w.act(&t, ticketstore.Action{
 			Direction: ticketstore.Internal, Outcome: ticketstore.OutcomeErased, Actor: actor, Visibility: ticketstore.InternalOnly,
 			Text: "All that was said here was erased.", Fresh: "All that was said here was erased.",
@@ -75,17 +73,10 @@ func (d *Desk) EraseHeld(ctx context.Context, id ticketstore.HeldID, by address.
 		if err != nil {
 			return err
 		}
-		h = saysNothing(h)
+		h.Erase()
 		h.State, h.By = ticketstore.HeldErased, actor.Name
 		w.change.Held = append(w.change.Held, h)
 		w.change.EraseHeld = append(w.change.EraseHeld, id)
 		return nil
 	})
-}
-
-// saysNothing is what stays of a held mail when what it said is erased.
-func saysNothing(h ticketstore.HeldMail) ticketstore.HeldMail {
-	h.Subject, h.Reason, h.Captured, h.Match = erasedText, erasedText, nil, ticketstore.Match{By: h.Match.By}
-	h.Envelope.Trace, h.Envelope.Distrusted = "", nil
-	return h
 }
