@@ -266,7 +266,7 @@ func (db *DB) Close() error {
 
 // unlock lets others into the folder, once.
 func (db *DB) unlock() error {
-	err := db.lock.Close()
+	err := errors.Join(leaveToOwner(db.dir), db.lock.Close())
 	if errors.Is(err, os.ErrClosed) {
 		return nil
 	}

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -46,4 +49,31 @@ func lockFile(f *os.File, wait time.Duration) error {
 		}
 		time.Sleep(pause)
 	}
+}
+
+// leaveToOwner gives the store's files to whom the folder belongs, when root has
+// worked on it: the server, which runs as they, could not open what root has made.
+func leaveToOwner(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 || owner.Uid == 0 {
+		return nil
+	}
+	for _, in := range []string{dir, filepath.Join(dir, segmentsName)} {
+		entries, err := os.ReadDir(in)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		for _, e := range entries {
+			if name := e.Name(); in != dir || name == segmentsName || strings.HasPrefix(name, "desk.") {
+				if err := os.Lchown(filepath.Join(in, name), int(owner.Uid), int(owner.Gid)); err != nil && !errors.Is(err, os.ErrPermission) {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }

@@ -48,7 +48,7 @@ type RepairReport struct {
 func Repair(ctx context.Context, dir string, opt RepairOptions) (RepairReport, error) {
 	r := &repair{dir: dir, opt: opt, salvage: newSalvage(), at: time.Now().UTC().Truncate(time.Second)}
 	r.report = RepairReport{Recovered: map[string]int{}, Lost: []string{}, Notes: []string{}}
-	err := r.run(ctx)
+	err := errors.Join(r.run(ctx), leaveToOwner(dir))
 	for _, f := range r.files {
 		err = errors.Join(err, f.Close())
 	}
