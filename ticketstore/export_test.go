@@ -26,6 +26,12 @@ func FailFlushDir(err error) (restore func()) {
 	return func() { flushDir = old }
 }
 
+// ForgedRecord is a record as somebody may put it into a mail.
+func ForgedRecord(id RecordID, meta MailMeta, body string) []byte {
+	h := head{kind: RecordMail, id: id, body: int64(len(body)), bodyCRC: crc32.Checksum([]byte(body), castagnoli)}
+	return append(encodeHead(h, encode(&meta)), body...)
+}
+
 // Schema is the version of the layout that this package writes.
 const Schema = schema
 

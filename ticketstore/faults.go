@@ -17,6 +17,7 @@ const (
 	noLock         = false // nobody is kept from a folder that is in use
 	noSeal         = false // a damaged entry is taken for good
 	noSums         = false // records and backups are read without a look at their sums
+	trustedRecords = false // what a repair finds behind damage is believed
 	quietRepair    = false // a repair does not say what is not as before
 	noReserve      = false // records are taken down to the last octet of the disk
 	trustedClock   = false // what is due far ahead is waited for

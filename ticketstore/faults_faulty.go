@@ -22,6 +22,7 @@ var (
 	noLock         = fault == "no-lock"
 	noSeal         = fault == "no-seal"
 	noSums         = fault == "no-sums"
+	trustedRecords = fault == "trusted-records"
 	quietRepair    = fault == "quiet-repair"
 	noReserve      = fault == "no-reserve"
 	trustedClock   = fault == "trusted-clock"

@@ -21,6 +21,7 @@ func TestStoreTestsFindFaults(t *testing.T) {
 		storetest.Fault{Rule: "no-lock", Test: "TestStoreIsPassedOn", Words: "tickets are kept"},
 		storetest.Fault{Rule: "no-seal", Test: "TestBitRot", Words: "written was"},
 		storetest.Fault{Rule: "no-sums", Test: "TestCheckFindsDamage", Words: "is not found"},
+		storetest.Fault{Rule: "trusted-records", Test: "TestRecordInAMailIsNotBelieved", Words: "is believed"},
 		storetest.Fault{Rule: "quiet-repair", Test: "TestRepairOfBitRot", Words: "the repair says nothing"},
 		storetest.Fault{Rule: "no-settle", Test: "TestBackupBesideChanges", Words: "not found"},
 		storetest.Fault{Rule: "exclusive-reads", Test: "TestBackupBesideChanges", Words: "test timed out", Flags: hangs},

@@ -138,6 +138,46 @@ func TestRepairFromSegments(t *testing.T) {
 	}
 }
 
+// A record that stands in a mail is taken for one when the head of the mail's own is
+// damaged and the database is lost. Nobody vouches for what it says.
+func TestRecordInAMailIsNotBelieved(t *testing.T) {
+	dir := t.TempDir()
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := ticketstore.ForgedRecord(2, ticketstore.MailMeta{
+		Ticket: 2, Action: 1, Mailbox: "support", Outcome: ticketstore.OutcomeOpened, Visibility: ticketstore.Public,
+		Actor:   ticketstore.Actor{Kind: ticketstore.ActorAgent, Name: "The boss"},
+		Verdict: ticketstore.Verdict{Auth: ticketstore.AuthAligned, Authenticated: true},
+	}, "pay at once")
+	_, err = put(t.Context(), db, "Subject: x\r\n\r\n"+string(forged))
+	segment := filepath.Join(dir, "segments", "000001.seg")
+	if err = errors.Join(err, db.Close(), os.Remove(filepath.Join(dir, "desk.db"))); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[20] ^= 1
+	if err := os.WriteFile(segment, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fixed, _ := repaired(t, dir, "")
+	defer fixed.Close()
+	err = fixed.View(t.Context(), func(v ticketstore.View) error {
+		a, err := v.Action(2, 1)
+		if err == nil && (a.Verdict.Authenticated || a.Verdict.Auth != ticketstore.AuthNone || a.Actor.Kind != ticketstore.ActorUnknown) {
+			t.Errorf("a forged record is believed: %+v, %+v", a.Actor, a.Verdict)
+		}
+		return err
+	})
+	if err != nil {
+		t.Errorf("the test sees nothing: %v", err)
+	}
+}
+
 // A segment that is lost comes back from the backup, or is given up with words.
 func TestRepairOfLostSegment(t *testing.T) {
 	dir, backup := t.TempDir(), t.TempDir()

@@ -258,8 +258,8 @@ func (s *salvage) note(n *note, runs *segmentRuns) error {
 var undivided = [][]byte{bTickets, bActions, bItems, bHeld, bRecords, bContacts}
 
 // loosePages looks on every page that the tree did not lead to for entries of
-// damaged tables. Their seals say what they are. Old versions are among them:
-// of a ticket or an outgoing mail the newest is taken.
+// damaged tables. Their seals say what they are. Old versions are among them: the
+// newest is taken.
 func (s *salvage) loosePages(im *image, seen []atomic.Bool) {
 	newest := map[string]uint64{}
 	for id := uint64(2); (id+1)*uint64(im.pageSize) <= uint64(len(im.data)); id++ {
@@ -304,21 +304,35 @@ func (s *salvage) loose(e element, newest map[string]uint64) {
 	}
 }
 
-// version orders the versions of an entry; those of most tables have but one.
-func version(name, value []byte) uint64 {
+// version orders the versions of an entry; those of most tables have but one. What
+// was erased comes behind what was not.
+func version(name, value []byte) (v uint64) {
+	add := func(is bool) {
+		if v *= 2; is {
+			v++
+		}
+	}
 	switch string(name) {
 	case string(bTickets):
 		t, _ := decode[Ticket](value, nil)
 		return t.Version
 	case string(bItems):
 		it, _ := decode[OutboxItem](value, nil)
-		v := uint64(2 * it.Tried())
-		if !it.State.Due() {
-			v++
-		}
-		return v
+		v = uint64(it.Tried())
+		add(!it.State.Due())
+		add(it.Header == "")
+	case string(bActions):
+		a, _ := decode[Action](value, nil)
+		add(a.Subject == "" && a.Text == "" && a.Fresh == "")
+	case string(bHeld):
+		h, _ := decode[HeldMail](value, nil)
+		add(h.Subject == erasedText && h.Reason == erasedText)
+		add(h.State != "held")
+	case string(bRecords):
+		p, err := decodePlace(value)
+		add(err == nil && p.gone())
 	}
-	return 0
+	return v
 }
 
 // backup adds what the database of a backup has of damaged tables.
@@ -346,6 +360,9 @@ type raw struct {
 	id   RecordID
 	kind RecordKind
 	meta []byte
+	// behind: a damaged head comes before it in its segment, so it may be part of
+	// a mail that somebody has sent.
+	behind bool
 }
 
 // scanSegments calls fn for every whole record in the segments of a folder.
@@ -373,9 +390,11 @@ func scanSegment(f *os.File, n uint32, fn func(raw)) error {
 	if err != nil {
 		return err
 	}
+	behind := false
 	for off := int64(0); off < st.Size(); {
 		h, meta, err := readHead(f, off, st.Size())
 		if err != nil {
+			behind = true
 			if off, err = nextMagic(f, off+1, st.Size()); err != nil {
 				return err
 			}
@@ -383,7 +402,7 @@ func scanSegment(f *os.File, n uint32, fn func(raw)) error {
 		}
 		p := place{segment: n, offset: off, meta: h.meta, body: h.body, digest: h.digestStart()}
 		if crc, err := bodyCRC(io.NewSectionReader(f, p.bodyOffset(), p.body)); err == nil && crc == h.bodyCRC {
-			fn(raw{f, p, h.id, h.kind, meta})
+			fn(raw{f, p, h.id, h.kind, meta, behind})
 		}
 		off = p.end()
 	}
@@ -405,12 +424,16 @@ func nextMagic(f io.ReaderAt, from, size int64) (int64, error) {
 	return size, nil
 }
 
-// mailMeta reads what a raw mail's record says of it.
+// mailMeta reads what a raw mail's record says of it. Nobody vouches for the sender
+// of one behind damage.
 func (r *raw) mailMeta() (m MailMeta, ok bool) {
-	if r.kind == RecordMail {
-		var err error
-		m, err = readMeta(r.meta)
-		return m, err == nil
+	if r.kind != RecordMail {
+		return m, false
 	}
-	return m, false
+	m, err := readMeta(r.meta)
+	if r.behind && !trustedRecords {
+		m.Verdict = Verdict{Auth: AuthNone, Reason: "the record was found behind damage, and may have come as part of another mail"}
+		m.Actor = Actor{}
+	}
+	return m, err == nil
 }
