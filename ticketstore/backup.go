@@ -148,7 +148,10 @@ func (b *backup) prepare() (release func() error, err error) {
 		return nil, err
 	}
 	b.old, err = readManifest(b.dir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) {
+		err = b.nothingElse()
+	}
+	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	at := time.Now().UTC()
@@ -158,6 +161,20 @@ func (b *backup) prepare() (release func() error, err error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return lock.Close, nil
+}
+
+// nothingElse refuses a folder without a manifest that holds mails: they are what
+// is left of a desk, unless a copy of a database says that a backup broke off.
+func (b *backup) nothingElse() error {
+	nums, err := segmentNumbers(filepath.Join(b.dir, segmentsName))
+	if err != nil || len(nums) == 0 {
+		return err
+	}
+	entries, err := os.ReadDir(b.dir)
+	if err != nil || slices.ContainsFunc(entries, func(e os.DirEntry) bool { return filepath.Ext(e.Name()) == filepath.Ext(dbName) && b.ours(e.Name()) }) {
+		return err
+	}
+	return fmt.Errorf("%w: %s holds segments of mails and no backup: they may be what is left of a desk; name another folder", ErrRefused, b.dir)
 }
 
 // isDataFolder reports whether a desk's files are in a folder; a backup's have

@@ -1,6 +1,7 @@
 package ticketstore_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -377,6 +378,45 @@ func TestRestoredDeskLeavesNumbersOut(t *testing.T) {
 	}
 	if r, err := storetest.Open(t, dir).Check(t.Context()); err != nil || len(r.Problems) > 0 {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// A desk that was restored twice has left numbers out twice.
+func TestRestoredTwice(t *testing.T) {
+	to, again := t.TempDir(), t.TempDir()
+	if _, err := filled(t, t.TempDir(), 3).Backup(t.Context(), to, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := restored(t, to).Backup(t.Context(), again, nil); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "lost+found"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := ticketstore.Restore(t.Context(), again, dir, nil); err != nil || r.Next != 2004 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if r, err := ticketstore.Repair(t.Context(), dir, ticketstore.RepairOptions{}); err != nil || len(r.Lost) > 0 {
+		t.Errorf("a repair misses %q, %v", r.Lost, err)
+	}
+}
+
+// What is left of a desk without its database is no place for a backup.
+func TestBackupIntoWhatIsLeftOfADesk(t *testing.T) {
+	left := t.TempDir()
+	db := filled(t, left, 3)
+	err := errors.Join(db.Close(), os.Remove(filepath.Join(left, "desk.db")), os.Remove(filepath.Join(left, "desk.journal")))
+	segment := filepath.Join(left, "segments", "000001.seg")
+	want, rerr := os.ReadFile(segment)
+	if err = errors.Join(err, rerr); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := filled(t, t.TempDir(), 1).Backup(t.Context(), left, nil); !errors.Is(err, ticketstore.ErrRefused) {
+		t.Errorf("backed up: %v", err)
+	}
+	if got, err := os.ReadFile(segment); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("of %d octets of mails %d are left, %v", len(want), len(got), err)
 	}
 }
 

@@ -260,16 +260,11 @@ func (db *DB) Wake() <-chan struct{} { return db.wake }
 
 // Close implements Store.
 func (db *DB) Close() error {
-	db.stopping.Do(db.finish)
-	return errors.Join(db.bolt.Close(), db.journal.close(), db.segments.close(), db.unlock())
-}
-
-// unlock lets others into the folder, once.
-func (db *DB) unlock() error {
-	err := errors.Join(leaveToOwner(db.dir), db.lock.Close())
-	if errors.Is(err, os.ErrClosed) {
-		return nil
-	}
+	var err error
+	db.stopping.Do(func() {
+		db.finish()
+		err = errors.Join(db.bolt.Close(), db.journal.close(), db.segments.close(), leaveToOwner(db.dir, db.opt.Beside...), db.lock.Close())
+	})
 	return err
 }
 

@@ -142,6 +142,7 @@ func (db *DB) overdue() {
 func (db *DB) finish() {
 	close(db.stop)
 	c := <-db.turn
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // see guard
 	for r := c.next(0, nil); r != nil; r = c.next(0, nil) {
 		c.group(r)
 	}

@@ -64,14 +64,14 @@ func (r *repair) erasedBefore(id TicketID) (n uint32) {
 }
 
 // wasErased reports whether an entry came back although it is known that the octets
-// it refers to are gone, and not since this repair.
+// it refers to were erased.
 func (r *repair) wasErased(f found, id RecordID) bool {
 	rec, there := r.table(bRecords)[string(key64(uint64(id)))]
-	if f.from == fromStore || !there || rec.from == fromOthers {
+	if f.from == fromStore || !there {
 		return false
 	}
 	p, err := decodePlace(rec.value)
-	return err == nil && p.gone()
+	return err == nil && p == place{}
 }
 
 func (r *repair) eraseActions(id TicketID, before uint32) {

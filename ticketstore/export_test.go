@@ -26,10 +26,29 @@ func FailFlushDir(err error) (restore func()) {
 	return func() { flushDir = old }
 }
 
-// ForgedRecord is a record as somebody may put it into a mail.
-func ForgedRecord(id RecordID, meta MailMeta, body string) []byte {
-	h := head{kind: RecordMail, id: id, body: int64(len(body)), bodyCRC: crc32.Checksum([]byte(body), castagnoli)}
+// ForgedRecord is a record as somebody may put it into a mail. It says that its
+// body has so many octets more than it has.
+func ForgedRecord(id RecordID, meta MailMeta, body string, more int64) []byte {
+	h := head{kind: RecordMail, id: id, body: int64(len(body)) + more, bodyCRC: crc32.Checksum([]byte(body), castagnoli)}
 	return append(encodeHead(h, encode(&meta)), body...)
+}
+
+// DropActions loses the actions of a ticket, as damaged pages would.
+func DropActions(t testing.TB, dir string, id TicketID, last uint32) {
+	t.Helper()
+	b, err := openBolt(filepath.Join(dir, dbName))
+	if err == nil {
+		err = b.Update(func(tx *bolt.Tx) (err error) {
+			for seq := uint32(1); seq <= last; seq++ {
+				err = errors.Join(err, tx.Bucket(bActions).Delete(actionKey(id, seq)))
+			}
+			return err
+		})
+		err = errors.Join(err, b.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Schema is the version of the layout that this package writes.

@@ -113,3 +113,68 @@ func TestRootLeavesFilesToTheOwner(t *testing.T) {
 	}
 	wanted("repaired")
 }
+
+// Nothing but what root has made there changes hands, whatever the owner of the
+// folder has put into it.
+func TestRootLeavesNothingElseToTheOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	const owner = 54321
+	dir, away := t.TempDir(), t.TempDir()
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
+	if err == nil {
+		_, err = put(t.Context(), db, "text")
+		err = errors.Join(err, db.Close())
+	}
+	segments := filepath.Join(dir, "segments")
+	err = errors.Join(err, os.Rename(segments, filepath.Join(away, "segments")), os.Symlink(filepath.Join(away, "segments"), segments))
+	for _, name := range []string{"shadow", "segments/shadow"} {
+		err = errors.Join(err, os.WriteFile(filepath.Join(away, name), nil, 0o600))
+	}
+	err = errors.Join(err,
+		os.Symlink(filepath.Join(away, "shadow"), filepath.Join(dir, "desk.link")),
+		os.Link(filepath.Join(away, "shadow"), filepath.Join(dir, "desk.hard")),
+		os.Chown(dir, owner, owner))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
+		if err == nil {
+			err = db.Close()
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	err = filepath.WalkDir(away, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if st, ok := info.Sys().(*syscall.Stat_t); err == nil && (!ok || st.Uid != 0) {
+			t.Errorf("%s was given away", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCloseAtOnce(t *testing.T) {
+	db, err := ticketstore.Open(t.TempDir(), ticketstore.Options{MinFree: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}

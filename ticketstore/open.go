@@ -205,14 +205,16 @@ func renew(dir string, b *bolt.DB) (*bolt.DB, error) {
 		return b, nil
 	}
 	n, err := schemaOf(b)
-	if err == nil && n < schema {
-		b, err = migrate(dir, b) // is a rewrite
-	} else if err == nil {
-		if err = rewrite(dir, b, asItIs); err == nil {
-			b, err = openBolt(filepath.Join(dir, dbName))
-		}
+	switch {
+	case err != nil:
+		return nil, errors.Join(err, b.Close())
+	case n < schema:
+		return migrate(dir, b) // is a rewrite
 	}
-	return b, err
+	if err := rewrite(dir, b, asItIs); err != nil {
+		return nil, err
+	}
+	return openBolt(filepath.Join(dir, dbName))
 }
 
 // unmark removes a mark: of a failed commit, when everything is on disk, or of a

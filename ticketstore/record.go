@@ -47,6 +47,10 @@ func (h *head) digestStart() digestStart { return digestStart(h.digest[:8]) }
 // gone reports whether the octets were erased, or lost for good.
 func (p place) gone() bool { return p.segment == 0 }
 
+// givenUp is the place of a record that a repair could not bring back. That of one
+// that was erased is the zero place.
+var givenUp = place{offset: 1}
+
 func (p place) bodyOffset() int64 { return p.offset + headSize + int64(p.meta) }
 func (p place) end() int64        { return p.bodyOffset() + p.body }
 
@@ -101,7 +105,7 @@ func readHead(r io.ReaderAt, off, size int64) (head, []byte, error) {
 		bodyCRC: binary.BigEndian.Uint32(b[28:]),
 	}
 	copy(h.digest[:], b[32:])
-	if string(b[:4]) != segmentMagic || h.meta > maxMeta || h.body < 0 || off+headSize+int64(h.meta)+h.body > size {
+	if string(b[:4]) != segmentMagic || h.meta > maxMeta || h.body < 0 || h.body > size-off-headSize-int64(h.meta) {
 		return head{}, nil, errTorn
 	}
 	meta := make([]byte, h.meta)

@@ -27,7 +27,7 @@ func (r *repair) references() error {
 			return
 		}
 		r.lostf("%s: its octets", what)
-		r.set(bRecords, []byte(key), place{}.encode(), fromOthers)
+		r.set(bRecords, []byte(key), givenUp.encode(), fromOthers)
 	}
 	var errs []error
 	for id, actions := range r.actions {
@@ -222,7 +222,11 @@ func (r *repair) account(path string, keys []string, last uint64) {
 // lostNumbers says that the numbers behind one up to another are lost, unless a
 // restore has left out as many.
 func (r *repair) lostNumbers(path string, before, to uint64) {
-	if to != before+leftOut(before) {
+	last := before
+	for last < to { // once more for each restore
+		last += leftOut(last)
+	}
+	if last != to {
 		r.lostRun(path, "number", "numbers", before+1, to)
 	}
 }

@@ -48,7 +48,7 @@ type RepairReport struct {
 func Repair(ctx context.Context, dir string, opt RepairOptions) (RepairReport, error) {
 	r := &repair{dir: dir, opt: opt, salvage: newSalvage(), at: time.Now().UTC().Truncate(time.Second)}
 	r.report = RepairReport{Recovered: map[string]int{}, Lost: []string{}, Notes: []string{}}
-	err := errors.Join(r.run(ctx), leaveToOwner(dir))
+	err := r.run(ctx)
 	for _, f := range r.files {
 		err = errors.Join(err, f.Close())
 	}
@@ -100,7 +100,7 @@ func (r *repair) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return leaveToOwner(r.dir)
 }
 
 // lock keeps others out, those of an earlier version too, which lock the database.
@@ -295,7 +295,7 @@ func (r *repair) record(id RecordID, out *segmentWriter) error {
 		return nil
 	}
 	r.lostf("record %d: the octets of a mail", id)
-	r.set(bRecords, key, place{}.encode(), fromOthers)
+	r.set(bRecords, key, givenUp.encode(), fromOthers)
 	return nil
 }
 

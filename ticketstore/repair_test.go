@@ -150,7 +150,7 @@ func TestRecordInAMailIsNotBelieved(t *testing.T) {
 		Ticket: 2, Action: 1, Mailbox: "support", Outcome: ticketstore.OutcomeOpened, Visibility: ticketstore.Public,
 		Actor:   ticketstore.Actor{Kind: ticketstore.ActorAgent, Name: "The boss"},
 		Verdict: ticketstore.Verdict{Auth: ticketstore.AuthAligned, Authenticated: true},
-	}, "pay at once")
+	}, "pay at once", 0)
 	_, err = put(t.Context(), db, "Subject: x\r\n\r\n"+string(forged))
 	segment := filepath.Join(dir, "segments", "000001.seg")
 	if err = errors.Join(err, db.Close(), os.Remove(filepath.Join(dir, "desk.db"))); err != nil {
@@ -175,6 +175,98 @@ func TestRecordInAMailIsNotBelieved(t *testing.T) {
 	})
 	if err != nil {
 		t.Errorf("the test sees nothing: %v", err)
+	}
+}
+
+// What looks like a record in a mail and claims to be longer than any file does not
+// stop a repair.
+func TestRecordBeyondAllFilesIsNone(t *testing.T) {
+	for _, more := range []int64{math.MaxInt64, math.MaxInt64 - 68, math.MaxInt64 - 1000} {
+		dir := t.TempDir()
+		db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = put(t.Context(), db, "Subject: x\r\n\r\n"+string(ticketstore.ForgedRecord(2, ticketstore.MailMeta{}, "", more)))
+		_, again := put(t.Context(), db, "another mail")
+		segment := filepath.Join(dir, "segments", "000001.seg")
+		raw, rerr := os.ReadFile(segment)
+		if err = errors.Join(err, again, rerr, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		raw[20] ^= 1
+		if err := os.WriteFile(segment, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fixed, r := repaired(t, dir, "")
+		if _, err := fixed.Content(t.Context(), 2); err != nil || len(r.Lost) != 1 {
+			t.Errorf("the mail behind it: %v; lost %q", err, r.Lost)
+		}
+		if err := fixed.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What an earlier repair gave up was not erased, and takes nothing else with it.
+func TestRepairErasesNothingThatWasLost(t *testing.T) {
+	dir, backup := t.TempDir(), t.TempDir()
+	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := []string{"the first", "to be damaged", "the third"}
+	for i, text := range texts {
+		err := db.Update(t.Context(), func(v ticketstore.View) (ticketstore.Change, error) {
+			n := v.Next().Record
+			tk, err := v.Ticket(1)
+			if i == 0 {
+				tk, err = ticketstore.Ticket{ID: 1, Mailbox: "support"}, nil
+			}
+			tk.Version, tk.LastSeq = tk.Version+1, tk.LastSeq+1
+			return ticketstore.Change{
+				At: time.Now(), Records: []ticketstore.Record{storetest.Record(n, text)}, Tickets: []ticketstore.Ticket{tk},
+				Actions: []ticketstore.Action{{Ticket: 1, Seq: tk.LastSeq, Record: n, Text: text, Fresh: text}},
+			}, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	segment := filepath.Join(dir, "segments", "000001.seg")
+	raw, err := os.ReadFile(segment)
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	raw[bytes.Index(raw, []byte(texts[1]))] ^= 1
+	if err := os.WriteFile(segment, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, r := repaired(t, dir, "")
+	if len(r.Lost) != 1 {
+		t.Errorf("lost %q", r.Lost)
+	}
+	_, err = db.Backup(t.Context(), backup, nil)
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	ticketstore.DropActions(t, dir, 1, 3)
+	db, _ = repaired(t, dir, backup)
+	defer db.Close()
+	err = db.View(t.Context(), func(v ticketstore.View) error {
+		for i, text := range texts {
+			a, err := v.Action(1, uint32(i)+1)
+			if err != nil || a.Text != text {
+				t.Errorf("entry %d says %q, %v", i+1, a.Text, err)
+			}
+			if _, err := v.Content(a.Record); (err == nil) != (i != 1) {
+				t.Errorf("the mail of entry %d: %v", i+1, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -76,7 +76,11 @@ func Restore(ctx context.Context, from, dir string, progress func(Progress)) (_ 
 		r.report.Next = TicketID(tx.Bucket(bTickets).Sequence() + 1)
 		return nil
 	})
-	return r.report, errors.Join(err, j.close(), b.Close())
+	var names []string
+	for _, f := range m.Files {
+		names = append(names, f.Name)
+	}
+	return r.report, errors.Join(err, j.close(), b.Close(), leaveToOwner(dir, names...))
 }
 
 // leaveOut is done to a database that was just restored.
@@ -111,6 +115,7 @@ func claim(dir string, m *Manifest) error {
 	for _, e := range entries {
 		there[e.Name()] = true
 	}
+	delete(there, "lost+found") // of a file system that begins here
 	switch {
 	case there[dbName], there[journalName], len(there) > 0 && !there[partialName]:
 		return fmt.Errorf("%w: %s is not empty; name an empty folder with --data", ErrRefused, dir)

@@ -108,6 +108,9 @@ const (
 	// requestCopies is how often the octets of a request may be in memory: as
 	// received, as a file, as what is sent of it.
 	requestCopies = 3
+	// requestPatience is how long a large request waits for others, and how long its
+	// client may then take to send it.
+	requestPatience = time.Minute
 )
 
 // inTurn answers a request once there is room for it.
@@ -117,11 +120,14 @@ func (s *server) inTurn(h func(http.ResponseWriter, *http.Request) error, w http
 		size = maxRequest // not known
 	}
 	if size > smallRequest {
-		give, err := s.Requests.Take(r.Context(), requestCopies*min(size, maxRequest))
+		ctx, cancel := context.WithTimeout(r.Context(), requestPatience)
+		defer cancel()
+		give, err := s.Requests.Take(ctx, requestCopies*min(size, maxRequest))
 		if err != nil {
 			return err
 		}
 		defer give()
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(requestPatience)) // in process nothing is waited for
 	}
 	return h(w, r)
 }
