@@ -65,28 +65,11 @@ func (a *array) end() error {
 	return a.send()
 }
 
-// numbered answers with what stands under the numbers from first to last, lowest
-// first, and at most limit of it; 0: all. get returns nil for what is not wanted.
-func (s *server) numbered(w http.ResponseWriter, r *http.Request, first, last uint64, limit int, get func(v ticketstore.View, n uint64) (any, error)) error {
-	out := newArray(w)
-	done := func() bool { return first > last || limit > 0 && out.n == limit }
-	for !done() {
-		err := s.view(r, func(v ticketstore.View) error {
-			for ; !done() && !out.full(); first++ {
-				value, err := get(v, first)
-				if errors.Is(err, ticketstore.ErrNotFound) || err == nil && value == nil {
-					continue
-				}
-				if err != nil {
-					return err
-				}
-				if err := out.add(value); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+// portions answers with what fill adds, as long as there is more: in a view until a
+// portion is full, then in another.
+func (s *server) portions(r *http.Request, out *array, more func() bool, fill func(ticketstore.View) error) error {
+	for more() {
+		if err := s.view(r, fill); err != nil {
 			return err
 		}
 		if err := out.send(); err != nil {
@@ -94,6 +77,28 @@ func (s *server) numbered(w http.ResponseWriter, r *http.Request, first, last ui
 		}
 	}
 	return out.end()
+}
+
+// numbered answers with what stands under the numbers from first to last, lowest
+// first, and at most limit of it; 0: all. get returns nil for what is not wanted.
+func (s *server) numbered(w http.ResponseWriter, r *http.Request, first, last uint64, limit int, get func(v ticketstore.View, n uint64) (any, error)) error {
+	out := newArray(w)
+	more := func() bool { return first <= last && (limit == 0 || out.n < limit) }
+	return s.portions(r, out, more, func(v ticketstore.View) error {
+		for ; more() && !out.full(); first++ {
+			value, err := get(v, first)
+			if errors.Is(err, ticketstore.ErrNotFound) || err == nil && value == nil {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if err := out.add(value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // next are the numbers that the next new values will have.

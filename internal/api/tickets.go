@@ -42,34 +42,26 @@ func (s *server) listTickets(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := newArray(w)
-	for more := true; more; {
-		err := s.view(r, func(v ticketstore.View) error {
-			more = false
-			for t, err := range v.Tickets(f) {
-				if err != nil {
-					return err
-				}
-				if err := out.add(s.ticketOf(t)); err != nil {
-					return err
-				}
-				if limit > 0 && out.n == limit {
-					return nil
-				}
-				if f.Before = t.ID; out.full() {
-					more = true
-					return nil
-				}
+	more := true
+	return s.portions(r, out, func() bool { return more }, func(v ticketstore.View) error {
+		more = false
+		for t, err := range v.Tickets(f) {
+			if err != nil {
+				return err
 			}
-			return nil
-		})
-		if err != nil {
-			return err
+			if err := out.add(s.ticketOf(t)); err != nil {
+				return err
+			}
+			if limit > 0 && out.n == limit {
+				return nil
+			}
+			if f.Before = t.ID; out.full() {
+				more = true
+				return nil
+			}
 		}
-		if err := out.send(); err != nil {
-			return err
-		}
-	}
-	return out.end()
+		return nil
+	})
 }
 
 // ticketOf is a stored ticket as the API shows it: lists and maps are empty, not
@@ -112,39 +104,32 @@ func (s *server) answerTicket(w http.ResponseWriter, r *http.Request, id tickets
 		return err
 	}
 	out := newArrayIn(w, string(head[:len(head)-1])+`,"actions":[`, "]}\n", string(head)+"\n")
-	for seq := uint32(1); seq <= t.LastSeq; {
-		err := s.view(r, func(v ticketstore.View) error {
-			for ; seq <= t.LastSeq && !out.full(); seq++ {
-				a, err := v.Action(id, seq)
-				if errors.Is(err, ticketstore.ErrNotFound) {
-					continue
-				}
-				if err != nil {
-					return err
-				}
-				if a.Captured == nil {
-					a.Captured = map[string]string{}
-				}
-				var of []sentItem
-				of, sent = sentBy(seq, sent)
-				list, err := deliveries(v, of)
-				if err != nil {
-					return err
-				}
-				if err := out.add(Action{Action: a, Deliveries: list}); err != nil {
-					return err
-				}
+	seq := uint32(1)
+	more := func() bool { return seq <= t.LastSeq }
+	return s.portions(r, out, more, func(v ticketstore.View) error {
+		for ; more() && !out.full(); seq++ {
+			a, err := v.Action(id, seq)
+			if errors.Is(err, ticketstore.ErrNotFound) {
+				continue
 			}
-			return nil
-		})
-		if err != nil {
-			return err
+			if err != nil {
+				return err
+			}
+			if a.Captured == nil {
+				a.Captured = map[string]string{}
+			}
+			var of []sentItem
+			of, sent = sentBy(seq, sent)
+			list, err := deliveries(v, of)
+			if err != nil {
+				return err
+			}
+			if err := out.add(Action{Action: a, Deliveries: list}); err != nil {
+				return err
+			}
 		}
-		if err := out.send(); err != nil {
-			return err
-		}
-	}
-	return out.end()
+		return nil
+	})
 }
 
 // sentItem is an outgoing item and the action that it came of.
