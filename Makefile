@@ -13,7 +13,7 @@ build:
 test: tools
 	go vet ./...
 	go test -race -shuffle=on -timeout 20m ./...
-	MXDESK_LARGE=25 go test -run 'Hostile|Spooled|Crowd|LargeMails' ./internal/message ./cmd/mxdesk # memory is judged without the race detector
+	MXDESK_LARGE=25 go test -run 'Hostile|Spooled|Crowd|LargeMails|AgentsFiles' ./internal/message ./cmd/mxdesk # memory is judged without the race detector
 
 # Installs what is missing when it can, and says what is missing when it cannot.
 tools:
