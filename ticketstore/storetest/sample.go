@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,7 +56,7 @@ func sampleTicket(v ticketstore.View, from address.Address) ticketstore.Change {
 	rec.Meta = ticketstore.MailMeta{Ticket: id, Action: 1, Envelope: env}
 	body := Record(n.Record+1, fmt.Sprintf("We have your mail %d.\r\n", id))
 	body.Kind = ticketstore.RecordBody
-	at := now.Add(time.Duration(id) * time.Minute)
+	at := now.Add(time.Duration(id%1000) * time.Minute) // what was seen is known for a week
 	return ticketstore.Change{
 		At: at, Records: []ticketstore.Record{rec, body},
 		Tickets: []ticketstore.Ticket{{
@@ -79,7 +80,7 @@ func sampleTicket(v ticketstore.View, from address.Address) ticketstore.Change {
 func messageID(id ticketstore.TicketID) string { return fmt.Sprintf("m%d@example.org", id) }
 
 func mailKey(id ticketstore.TicketID) (k ticketstore.MailKey) {
-	k[0], k[1] = byte(id), byte(id>>8)
+	binary.LittleEndian.PutUint64(k[:], uint64(id))
 	return k
 }
 
