@@ -9,9 +9,11 @@ func (r *repair) eraseAgain() error {
 	for id := range r.actions {
 		if n := r.erasedBefore(id); n > 0 {
 			erased[id] = n
-			r.eraseActions(id, n)
-			r.eraseTicket(r.tickets[id])
 		}
+	}
+	for id, n := range erased { // which forgets records, and so comes behind the look at all of them
+		r.eraseActions(id, n)
+		r.eraseTicket(r.tickets[id])
 	}
 	for key, f := range maps.Clone(r.table(bItems)) {
 		it, err := decode[OutboxItem](f.value, nil)
