@@ -3,11 +3,7 @@ package ticketstore_test
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 
 	"mxdesk/ticketstore"
@@ -67,100 +63,6 @@ func TestStoreIsPassedOn(t *testing.T) {
 		t.Errorf("%d tickets are kept, %d were answered, %v", kept, answered, err)
 	}
 	t.Logf("%d tickets, %d times locked out", kept, locked)
-}
-
-// What root does to a desk of somebody else leaves files that they can open.
-func TestRootLeavesFilesToTheOwner(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
-	const owner = 54321
-	dir := t.TempDir()
-	wanted := func(when string) {
-		t.Helper()
-		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			info, err := e.Info()
-			if st, ok := info.Sys().(*syscall.Stat_t); err == nil && (!ok || st.Uid != owner) {
-				t.Errorf("%s: %s is not the owner's", when, path)
-			}
-			return err
-		})
-		if err != nil {
-			t.Error(err)
-		}
-	}
-	if err := os.Chown(dir, owner, owner); err != nil {
-		t.Fatal(err)
-	}
-	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
-	if err == nil {
-		_, err = put(t.Context(), db, "text")
-		err = errors.Join(err, db.Close())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	wanted("made")
-	if _, err := ticketstore.Compact(t.Context(), dir, ticketstore.Options{}, nil); err != nil {
-		t.Error(err)
-	}
-	wanted("compacted")
-	if _, err := ticketstore.Repair(t.Context(), dir, ticketstore.RepairOptions{}); err != nil {
-		t.Error(err)
-	}
-	wanted("repaired")
-}
-
-// Nothing but what root has made there changes hands, whatever the owner of the
-// folder has put into it.
-func TestRootLeavesNothingElseToTheOwner(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
-	}
-	const owner = 54321
-	dir, away := t.TempDir(), t.TempDir()
-	db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
-	if err == nil {
-		_, err = put(t.Context(), db, "text")
-		err = errors.Join(err, db.Close())
-	}
-	segments := filepath.Join(dir, "segments")
-	err = errors.Join(err, os.Rename(segments, filepath.Join(away, "segments")), os.Symlink(filepath.Join(away, "segments"), segments))
-	for _, name := range []string{"shadow", "segments/shadow"} {
-		err = errors.Join(err, os.WriteFile(filepath.Join(away, name), nil, 0o600))
-	}
-	err = errors.Join(err,
-		os.Symlink(filepath.Join(away, "shadow"), filepath.Join(dir, "desk.link")),
-		os.Link(filepath.Join(away, "shadow"), filepath.Join(dir, "desk.hard")),
-		os.Chown(dir, owner, owner))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		db, err := ticketstore.Open(dir, ticketstore.Options{MinFree: -1})
-		if err == nil {
-			err = db.Close()
-		}
-		if err != nil {
-			t.Error(err)
-		}
-	}
-	err = filepath.WalkDir(away, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := e.Info()
-		if st, ok := info.Sys().(*syscall.Stat_t); err == nil && (!ok || st.Uid != 0) {
-			t.Errorf("%s was given away", path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 func TestCloseAtOnce(t *testing.T) {

@@ -13,14 +13,9 @@ import (
 	"testing"
 )
 
-// TestLargeMailsAtOnce has forty clients in the middle of a large mail, twice as
-// many as there is memory for: the first twenty are taken, the others put off,
-// and the memory stays within its limit, which the kernel holds the server to
-// where that can be had. MXDESK_LARGE is the size of each mail in MiB.
-func TestLargeMailsAtOnce(t *testing.T) {
-	const fit, more = 20, 20
-	size := envNumber(t, "MXDESK_LARGE", 5) << 20
-	d := install(t, `hostname = "mx.desk.example"
+// trusting is the configuration of a desk that believes what comes from this
+// machine.
+const trusting = `hostname = "mx.desk.example"
 log_level = "warn"
 [smtp]
 listen = ["127.0.0.1:0"]
@@ -29,7 +24,16 @@ trust_loopback = true
 servers = []
 [mailbox.support]
 addresses = ["support@desk.example"]
-`)
+`
+
+// TestLargeMailsAtOnce has forty clients in the middle of a large mail, twice as
+// many as there is memory for: the first twenty are taken, the others put off,
+// and the memory stays within its limit, which the kernel holds the server to
+// where that can be had. MXDESK_LARGE is the size of each mail in MiB.
+func TestLargeMailsAtOnce(t *testing.T) {
+	const fit, more = 20, 20
+	size := envNumber(t, "MXDESK_LARGE", 5) << 20
+	d := install(t, trusting)
 	confined := !raced() && confine(t, d, 256<<20)
 	server := d.start()
 	before := server.memory(t, "VmRSS")
@@ -148,16 +152,7 @@ addresses = ["support@desk.example"]
 // their turn: what they take in memory does not grow with their number.
 func TestAgentsFilesAtOnce(t *testing.T) {
 	const agent = "bob@agents.example"
-	d := install(t, `hostname = "mx.desk.example"
-log_level = "warn"
-[smtp]
-listen = ["127.0.0.1:0"]
-trust_loopback = true
-[dns]
-servers = []
-[mailbox.support]
-addresses = ["support@desk.example"]
-`)
+	d := install(t, trusting)
 	server := d.start()
 	d.must("contact", "add", agent, "--kind", "agent")
 	if got := deliver(server.addr, "", "ann@customer.example", "support@desk.example", []byte("From: <ann@customer.example>\r\nSubject: x\r\n\r\nx\r\n")); got.code != 250 {
