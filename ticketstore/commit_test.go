@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"mxdesk/ticketstore"
 	"mxdesk/ticketstore/storetest"
@@ -39,6 +40,31 @@ func TestPanicWhileWritingEndsTheProcess(t *testing.T) {
 		return ticketstore.Change{Records: []ticketstore.Record{r}}, nil
 	})
 	t.Logf("went on with %v", err)
+}
+
+// Whoever came while somebody wrote has a turn of its own when nobody comes any more
+// who would write for it, be there more of them than a group takes or one.
+func TestWhoWaitsHasATurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // which notices that everybody waits
+		db, err := ticketstore.Open(t.TempDir(), ticketstore.Options{MinFree: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, callers := range []int{2, 5, 20, 300, 2, 700} {
+			var all sync.WaitGroup
+			for range callers {
+				all.Go(func() {
+					if _, err := put(t.Context(), db, "text"); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Whoever gets no turn of its own is written by another, and nobody is forgotten:
